@@ -1,0 +1,195 @@
+/**
+ * Takes what the venue told into the memory: order states, trades (each once), income, answers.
+ * After a gap in the event stream everything that may have moved is asked for again.
+ */
+import { assert, unreachable } from "./assert.ts";
+import { keep, sortedEntries, sortedKeys } from "./dict.ts";
+import {
+  bookFill,
+  bookFunding,
+  type Close,
+  isBooked,
+  markBooked,
+  markVerified,
+  type Origin,
+} from "./exits/ledger.ts";
+import { noteAnswer } from "./exits/reconcile.ts";
+import { register } from "./exits/registry.ts";
+import type { Memory } from "./memory.ts";
+import { dayOf } from "./nav.ts";
+import type { Income, VenueEvent } from "./ports.ts";
+import { bookLots, hearOrder, type Order, questionOrder } from "./router/orders.ts";
+import { bookTrade } from "./router/route.ts";
+import { type ExitReason, positionKey, type Ticker, type Trade } from "./types.ts";
+import { change, putOrder, type Work } from "./work.ts";
+
+/** Exits after which a symbol rests. */
+const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation", "unprotected"]);
+
+/** Takes every event of this observation in, in the order in which the venue told it. */
+export function absorb(work: Work): void {
+  if (work.seen.gap) askForEverything(work);
+  for (const event of work.seen.events) hear(work, event);
+}
+
+function hear(work: Work, event: VenueEvent): void {
+  switch (event.kind) {
+    case "ack":
+    case "reject":
+    case "done":
+    case "order_answer": {
+      const order = work.memory.orders[event.clientId];
+      if (order === undefined) return;
+      const [heard, events] = hearOrder(order, event);
+      work.events.push(...events);
+      if (heard !== order) putOrder(work, heard);
+      return;
+    }
+    case "trade":
+      return book(work, event.trade);
+    case "trades_answer": {
+      const trades = event.trades.toSorted((a, b) => a.id - b.id);
+      for (const trade of trades) book(work, trade);
+      const { booked, differences } = work.memory;
+      const throughId = trades.at(-1)?.id ?? event.afterId;
+      const verified = markVerified(booked[event.ticker], throughId);
+      return change(work, {
+        booked: { ...booked, [event.ticker]: verified },
+        differences: noteAnswer(differences, event.ticker),
+      });
+    }
+    case "income":
+      return receive(work, event.income);
+    default:
+      return unreachable(event);
+  }
+}
+
+/** Books one trade: leg, cash, order, route, registry. A trade that was booked before is ignored. */
+function book(work: Work, trade: Trade): void {
+  const { memory, seen } = work;
+  if (isBooked(memory.booked[trade.ticker], trade.id)) return;
+  const market = seen.market.market(trade.ticker);
+  assert(market !== null, `a traded symbol has a market: ${trade.ticker}`);
+  const order = memory.orders[trade.clientId];
+  const executedLots = (order?.filledLots ?? 0) + trade.lots;
+  const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
+    market,
+    executedLots,
+  });
+  work.events.push(...booking.events);
+  change(work, {
+    holdings: booking.holdings,
+    booked: {
+      ...memory.booked,
+      [trade.ticker]: markBooked(memory.booked[trade.ticker], trade.id),
+    },
+  });
+  addCash(work, {
+    realizedUsd: booking.realizedUsd,
+    feesUsd: trade.feeUsd,
+    fundingUsd: 0,
+  });
+  if (order !== undefined) putOrder(work, bookLots(order, trade.lots));
+  const route = order === undefined ? undefined : memory.routes[order.ownerId];
+  if (route !== undefined) {
+    change(work, { routes: { ...work.memory.routes, [route.id]: bookTrade(route, trade) } });
+  }
+  if (trade.effect === "open" && route?.levels) registerLeg(work, trade, route.levels);
+  if (booking.close !== null) rememberClose(work, booking.close, trade.id);
+}
+
+function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origin {
+  const route = order === undefined ? undefined : memory.routes[order.ownerId];
+  const guard = memory.registry[positionKey(trade.ticker, trade.side)];
+  const exitReason: ExitReason = trade.cause === "liquidation"
+    ? "liquidation"
+    : order?.closePosition
+    ? "sl_venue"
+    : route?.exitReason ?? guard?.exit?.reason ?? "external";
+  return {
+    intentId: order?.intentId ?? null,
+    strategyId: route?.strategyId ?? guard?.strategyId ?? null,
+    exitReason,
+    leverage: order?.leverage ?? 1,
+  };
+}
+
+/** The levels an entry was approved with become the leg's way out at its first fill. */
+function registerLeg(work: Work, trade: Trade, levels: Parameters<typeof register>[1]): void {
+  const key = positionKey(trade.ticker, trade.side);
+  const holding = work.memory.holdings[key];
+  if (holding === undefined || work.memory.registry[key] !== undefined) return;
+  const { guard, event } = register(holding, levels, work.seen.nowMs);
+  work.events.push(event);
+  change(work, { registry: { ...work.memory.registry, [key]: guard } });
+}
+
+/** Keeps a closed episode for the statistics, and lets the symbol rest after a stop. */
+export function rememberClose(work: Work, close: Close, tradeId: number): void {
+  const { closes, cooldownUntilMs } = work.memory;
+  const { keepClosesCount } = work.rules.loop;
+  const key = `${close.ticker}:${close.side}:${close.closedMs}:${tradeId}`;
+  const next = { ...closes, [key]: close };
+  const oldest = Object.keys(next)[0]!;
+  const kept = Object.keys(next).length > keepClosesCount
+    ? keep(next, (_value, name) => name !== oldest)
+    : next;
+  change(work, { closes: kept });
+  if (!STOPS.has(close.reason)) return;
+  const untilMs = close.closedMs + work.rules.limits.cooldownAfterStopMs;
+  change(work, { cooldownUntilMs: { ...cooldownUntilMs, [close.ticker]: untilMs } });
+}
+
+function receive(work: Work, income: Income): void {
+  const { memory } = work;
+  if (income.id <= memory.incomeId) return;
+  work.events.push({ kind: "income", income });
+  change(work, { incomeId: income.id });
+  if (income.type === "transfer") {
+    const transfersUsd = memory.cash.transfersUsd + income.usd;
+    return change(work, { cash: { ...memory.cash, transfersUsd } });
+  }
+  addCash(work, { realizedUsd: 0, feesUsd: 0, fundingUsd: income.usd });
+  if (income.ticker === null || income.side === null) return;
+  const key = positionKey(income.ticker, income.side);
+  change(work, { holdings: bookFunding(work.memory.holdings, key, income.usd) });
+}
+
+function addCash(
+  work: Work,
+  moved: { realizedUsd: number; feesUsd: number; fundingUsd: number },
+): void {
+  const { cash, dayCash } = work.memory;
+  const day = dayOf(work.seen.nowMs, work.rules.nav.zone);
+  const today = dayCash.day === day ? dayCash : { day, realizedUsd: 0, feesUsd: 0, fundingUsd: 0 };
+  change(work, {
+    cash: {
+      ...cash,
+      realizedUsd: cash.realizedUsd + moved.realizedUsd,
+      feesUsd: cash.feesUsd + moved.feesUsd,
+      fundingUsd: cash.fundingUsd + moved.fundingUsd,
+    },
+    dayCash: {
+      day,
+      realizedUsd: today.realizedUsd + moved.realizedUsd,
+      feesUsd: today.feesUsd + moved.feesUsd,
+      fundingUsd: today.fundingUsd + moved.fundingUsd,
+    },
+  });
+}
+
+function askForEverything(work: Work): void {
+  const { memory, seen } = work;
+  const tickers = new Set<Ticker>();
+  for (const [, order] of sortedEntries(memory.orders)) {
+    putOrder(work, questionOrder(order, seen.nowMs));
+    tickers.add(order.ticker);
+  }
+  for (const key of sortedKeys(memory.holdings)) tickers.add(memory.holdings[key]!.ticker);
+  for (const ticker of [...tickers].toSorted()) {
+    const afterId = memory.booked[ticker]?.verifiedId ?? 0;
+    work.commands.push({ kind: "query_trades", ticker, afterId });
+  }
+  work.commands.push({ kind: "query_income", afterId: memory.incomeId });
+}

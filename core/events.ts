@@ -1,0 +1,180 @@
+/**
+ * What a tick did, in words: every event becomes a row of exactly one log file (`state/telemetry`)
+ * and, except for vetoes, a part of the journal row of its tick.
+ */
+import type { Effect, ExitReason, Levels, PositionKey, Side, Ticker } from "./types.ts";
+import type { Income, OrderStatus, RejectCode } from "./ports.ts";
+
+/** One intent that did not become an order: every failing gate with what it saw and what it allows. */
+export type VetoEvent = {
+  readonly kind: "veto";
+  readonly intentId: string;
+  readonly strategyId: string;
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly stage: "screen" | "risk" | "route";
+  /** Group name for counters; several checks may share it. */
+  readonly reason: string;
+  readonly reasons: readonly string[];
+  readonly gate: string;
+  readonly thresholds: Readonly<Record<string, number | string | null>>;
+  readonly observations: Readonly<Record<string, number | string | null>>;
+  readonly notionalUsd: number | null;
+  readonly lots: number | null;
+  readonly refPx: number | null;
+  readonly navUsd: number | null;
+  readonly navAgeMs: number | null;
+  /** The largest notional that every check would have let through; 0 where none would. */
+  readonly maxNotionalUsd: number | null;
+  readonly candleCloseMs: number;
+};
+
+type OrderRef = {
+  readonly clientId: string;
+  readonly intentId: string | null;
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly effect: Effect;
+};
+
+export type EngineEvent =
+  | VetoEvent
+  | {
+    readonly kind: "order_attempt";
+    readonly intentId: string;
+    readonly routeId: string;
+    readonly strategyId: string | null;
+    readonly ticker: Ticker;
+    readonly side: Side;
+    readonly effect: Effect;
+    readonly lots: number;
+    readonly notionalUsd: number | null;
+    readonly levels: Levels | null;
+  }
+  | OrderRef & {
+    readonly kind: "order_submit";
+    readonly orderKind: string;
+    readonly tif: string | null;
+    readonly lots: number;
+    readonly priceTicks: number | null;
+    readonly stopTicks: number | null;
+    readonly purpose: "maker" | "taker" | "market" | "stop";
+  }
+  | OrderRef & { readonly kind: "order_ack"; readonly latencyMs: number; readonly lots: number }
+  | OrderRef & {
+    readonly kind: "order_reject";
+    readonly code: RejectCode;
+    readonly message: string;
+  }
+  | OrderRef & { readonly kind: "order_cancel"; readonly reason: string }
+  | OrderRef & { readonly kind: "order_unknown"; readonly silentMs: number }
+  | OrderRef & { readonly kind: "order_resolved"; readonly status: OrderStatus | "never_arrived" }
+  | OrderRef & {
+    readonly kind: "order_done";
+    readonly status: OrderStatus;
+    readonly executedLots: number;
+  }
+  | OrderRef & {
+    readonly kind: "order_fill";
+    readonly tradeId: number;
+    readonly px: number;
+    readonly lots: number;
+    readonly feeUsd: number;
+    readonly maker: boolean;
+    readonly executedLots: number;
+    readonly strategyId: string | null;
+    readonly exitReason: ExitReason | null;
+    readonly atMs: number;
+  }
+  | OrderRef & {
+    readonly kind: "order_close";
+    readonly tradeId: number;
+    readonly px: number;
+    readonly closedLots: number;
+    readonly realizedUsd: number;
+    readonly feeUsd: number;
+    readonly lotsBefore: number;
+    readonly lotsAfter: number;
+    readonly strategyId: string | null;
+    readonly exitReason: ExitReason;
+    readonly episodeId: string;
+    readonly final: boolean;
+    readonly atMs: number;
+  }
+  | {
+    readonly kind: "episode_end";
+    readonly episodeId: string;
+    readonly key: PositionKey;
+    readonly strategyId: string | null;
+    readonly openedMs: number;
+    readonly closedMs: number;
+    readonly realizedUsd: number;
+    readonly feesUsd: number;
+    readonly fundingUsd: number;
+    readonly exitReason: ExitReason;
+  }
+  | {
+    readonly kind: "route_end";
+    readonly routeId: string;
+    readonly intentId: string;
+    readonly strategyId: string | null;
+    readonly ticker: Ticker;
+    readonly side: Side;
+    readonly effect: Effect;
+    readonly style: "maker_first" | "taker" | "market";
+    readonly status: "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
+    readonly reason: string;
+    readonly lots: number;
+    readonly filledLots: number;
+    readonly makerLots: number;
+    readonly avgPx: number | null;
+    readonly decisionMidPx: number | null;
+    readonly slippageBps: number | null;
+    readonly expectedBps: number | null;
+    readonly feesUsd: number;
+    readonly rejections: number;
+    readonly requotes: number;
+    readonly orders: number;
+    readonly decidedMs: number;
+    readonly ackLatencyMs: number | null;
+    readonly clientIds: readonly string[];
+  }
+  | {
+    readonly kind: "exit_trigger";
+    readonly key: PositionKey;
+    readonly reason: ExitReason;
+    readonly markPx: number | null;
+    readonly levelPx: number | null;
+    readonly intentId: string;
+  }
+  | {
+    readonly kind: "registry";
+    readonly key: PositionKey;
+    readonly change: "registered" | "updated" | "seeded" | "removed";
+    readonly slPx: number | null;
+    readonly tpPx: number | null;
+    readonly source: string;
+  }
+  | {
+    readonly kind: "adjustment";
+    readonly key: PositionKey;
+    readonly fromLots: number;
+    readonly toLots: number;
+    readonly px: number | null;
+    readonly source: "adopted" | "adjustment";
+  }
+  | { readonly kind: "income"; readonly income: Income }
+  | {
+    readonly kind: "account_rule";
+    readonly rule:
+      | "new_day"
+      | "circuit_tripped"
+      | "circuit_rebased"
+      | "nav_anomaly"
+      | "nav_level_accepted"
+      | "transfer";
+    readonly navUsd: number | null;
+    readonly note: string;
+  };
+
+export type EventKind = EngineEvent["kind"];

@@ -1,0 +1,48 @@
+/**
+ * The loop. Every await of the trading path is in this function; live, simulated and replayed runs
+ * differ only in the ports. An order leaves after its record is on disk.
+ */
+import type { EngineEvent } from "./events.ts";
+import type { Memory } from "./memory.ts";
+import type { Command, Observation, Venue } from "./ports.ts";
+
+/** One tick's outcome: what is remembered from now on, what is to be done, what is to be told. */
+export type Decision = {
+  readonly before: Memory;
+  readonly memory: Memory;
+  readonly seen: Observation;
+  readonly commands: readonly Command[];
+  readonly events: readonly EngineEvent[];
+};
+
+/** Makes a decision durable, then visible. */
+export type Sink = {
+  record(decision: Decision): Promise<void>;
+  publish(decision: Decision): void;
+};
+
+/**
+ * Runs until the feed ends or `stop` says so; a tick that has begun is always finished. After an
+ * orderly stop the run goes on with the wait it was in (`resumeMs`), as if it had never stopped.
+ */
+export async function run(
+  decide: (seen: Observation) => Decision,
+  { venue, sink, stop, resumeMs }: {
+    venue: Venue;
+    sink: Sink;
+    stop: () => boolean;
+    resumeMs: number | null;
+  },
+): Promise<void> {
+  if (resumeMs !== null) await venue.wait(resumeMs);
+  while (!stop()) {
+    const seen = await venue.observe();
+    if (seen === null) return;
+    const decision = decide(seen);
+    await sink.record(decision);
+    await venue.submit(decision.commands);
+    sink.publish(decision);
+    if (stop()) return;
+    await venue.wait(decision.memory.pulse.wakeMs);
+  }
+}

@@ -1,0 +1,31 @@
+/** The one constructor of reduce-only intents: scan, flatten, flips and the operator all use it. */
+import { digest } from "../ids.ts";
+import type { ExitReason, Reduce, Side, Ticker } from "../types.ts";
+
+/** Reasons that must not wait for a better price. */
+const URGENT: ReadonlySet<ExitReason> = new Set(["sl", "trail", "seed_breach", "unprotected"]);
+
+/** A wish to close `lots` of a leg. `attempt` makes the id of a repeated exit a new one. */
+export function reduceIntent(wish: {
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly lots: number;
+  readonly reason: ExitReason;
+  readonly strategyId: string | null;
+  readonly episodeId: string;
+  readonly attempt: number;
+  readonly nowMs: number;
+}): Reduce {
+  const { ticker, side, lots, reason, strategyId, episodeId, attempt, nowMs } = wish;
+  return {
+    kind: "reduce",
+    id: `x-${digest([episodeId, reason, attempt])}`,
+    strategyId,
+    ticker,
+    side,
+    lots,
+    reason,
+    urgent: URGENT.has(reason),
+    decidedMs: nowMs,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * The registry of levels: where each open leg leaves. Always true: a leg has an entry from its
+ * first fill on; levels travel with the entry that opened the leg; levels that must be invented
+ * never fire at the moment of their invention; an entry goes only when its leg is flat.
+ */
+import { z } from "zod";
+import { count, factor, frac } from "../units.ts";
+import type { EngineEvent } from "../events.ts";
+import type { ExitReason, Levels, PositionKey, Side, Ticker } from "../types.ts";
+import { positionKey, signOf } from "../types.ts";
+import type { Holding } from "./ledger.ts";
+
+/** Keys of `runtime.yaml` that belong to the exits. */
+export const exitsShape = {
+  exits: z.strictObject({
+    venue_stops: z.boolean().default(true),
+    sl_atr_mult: factor(50, 0.1).default(2),
+    tp_atr_mult: factor(50, 0.1).default(3),
+    atr_pct: frac(0.5, 0.0001).default(0.007),
+    atr_lookback: count(500, 2).default(14),
+  }).prefault({}),
+};
+
+const ExitKeys = z.object(exitsShape);
+export type ExitRules = ReturnType<typeof exitRules>;
+
+/** Turns the parsed keys into rules. */
+export function exitRules({ exits }: z.output<typeof ExitKeys>) {
+  return {
+    venueStops: exits.venue_stops,
+    slAtrMult: exits.sl_atr_mult,
+    tpAtrMult: exits.tp_atr_mult,
+    fallbackAtrFrac: exits.atr_pct,
+    atrLookback: exits.atr_lookback,
+  };
+}
+
+/** One leg's way out. */
+export type Guard = {
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly episodeId: string;
+  readonly strategyId: string | null;
+  readonly source: "intent" | "seed" | "adopted";
+  readonly entryPx: number;
+  readonly lots: number;
+  readonly levels: Levels;
+  readonly openedMs: number;
+  readonly registeredMs: number;
+  readonly updatedMs: number;
+  /** Best mark since entry, for trailing. */
+  readonly bestPx: number;
+  /** The protective order that should be resting at the venue. */
+  readonly stop: { readonly clientId: string; readonly stopTicks: number } | null;
+  readonly stopAttempts: number;
+  readonly stopRetryMs: number;
+  readonly exit: {
+    readonly routeId: string;
+    readonly reason: ExitReason;
+    readonly firstMs: number;
+  } | null;
+  readonly exitAttempts: number;
+};
+
+export type Registry = Readonly<Record<PositionKey, Guard>>;
+
+/** Stop and target at a distance of multiples of the average true range from an anchor price. */
+export function seedLevels(
+  { side, anchorPx, atr }: { side: Side; anchorPx: number; atr: number },
+  { slAtrMult, tpAtrMult }: { slAtrMult: number; tpAtrMult: number },
+): Levels {
+  const sign = signOf(side);
+  return {
+    slPx: anchorPx - sign * slAtrMult * atr,
+    tpPx: anchorPx + sign * tpAtrMult * atr,
+    trailFrac: null,
+    maxHoldMs: null,
+    slAtrMult,
+    tpAtrMult,
+    atr,
+  };
+}
+
+/** Registers a leg with the levels its entry was approved with. */
+export function register(
+  holding: Holding,
+  levels: Levels,
+  nowMs: number,
+): { guard: Guard; event: EngineEvent } {
+  return born(holding, { levels, source: "intent", change: "registered", nowMs });
+}
+
+/**
+ * Registers a leg nobody has levels for: adopted, manual, lost. Anchored at the entry price when
+ * the mark is between the levels that gives, else at the mark, so that nothing fires at once.
+ */
+export function seed(
+  holding: Holding,
+  { markPx, atr, nowMs }: { markPx: number | null; atr: number | null; nowMs: number },
+  rules: ExitRules,
+): { guard: Guard; event: EngineEvent; breached: boolean } {
+  const { side, entryPx } = holding;
+  const levelsAt = (anchorPx: number) =>
+    seedLevels({ side, anchorPx, atr: atr ?? anchorPx * rules.fallbackAtrFrac }, rules);
+  const wished = levelsAt(entryPx);
+  const breached = markPx !== null && !isBetween(markPx, wished);
+  const levels = breached ? levelsAt(markPx) : wished;
+  const source = holding.source === "adopted" ? "adopted" : "seed";
+  return { ...born(holding, { levels, source, change: "seeded", nowMs }), breached };
+}
+
+/** Keeps quantity and entry in step with the leg; levels stay as they were registered. */
+export function follow(guard: Guard, holding: Holding, nowMs: number): Guard {
+  if (guard.lots === holding.lots && guard.entryPx === holding.entryPx) return guard;
+  return { ...guard, lots: holding.lots, entryPx: holding.entryPx, updatedMs: nowMs };
+}
+
+/** Moves the best price since entry; the same guard when the mark is not better. */
+export function trackBest(guard: Guard, markPx: number): Guard {
+  if (guard.levels.trailFrac === null) return guard;
+  const better = signOf(guard.side) * (markPx - guard.bestPx) > 0;
+  return better ? { ...guard, bestPx: markPx } : guard;
+}
+
+/** The row that says that a leg is flat and its levels are gone. */
+export function removal(guard: Guard): EngineEvent {
+  const { ticker, side, levels, source } = guard;
+  const key = positionKey(ticker, side);
+  return { kind: "registry", key, change: "removed", slPx: levels.slPx, tpPx: levels.tpPx, source };
+}
+
+function born(
+  holding: Holding,
+  { levels, source, change, nowMs }: {
+    levels: Levels;
+    source: Guard["source"];
+    change: "registered" | "seeded";
+    nowMs: number;
+  },
+): { guard: Guard; event: EngineEvent } {
+  const { ticker, side, episodeId, strategyId, entryPx, lots, openedMs } = holding;
+  const guard: Guard = {
+    ticker,
+    side,
+    episodeId,
+    strategyId,
+    source,
+    entryPx,
+    lots,
+    levels,
+    openedMs,
+    registeredMs: nowMs,
+    updatedMs: nowMs,
+    bestPx: entryPx,
+    stop: null,
+    stopAttempts: 0,
+    stopRetryMs: 0,
+    exit: null,
+    exitAttempts: 0,
+  };
+  const { slPx, tpPx } = levels;
+  const event: EngineEvent = {
+    kind: "registry",
+    key: positionKey(ticker, side),
+    change,
+    slPx,
+    tpPx,
+    source,
+  };
+  return { guard, event };
+}
+
+function isBetween(px: number, { slPx, tpPx }: Levels): boolean {
+  return px > Math.min(slPx!, tpPx!) && px < Math.max(slPx!, tpPx!);
+}

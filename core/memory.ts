@@ -1,0 +1,133 @@
+/**
+ * Everything the engine remembers, as one plain JSON value. `pulse` and the last NAV level move on
+ * every tick; a change of anything else makes a journal row, and folding the rows after a
+ * checkpoint gives back the memory of the last row.
+ */
+import { type Counters, EMPTY_COUNTERS } from "./diagnostics.ts";
+import type { Booked, Close, Holdings } from "./exits/ledger.ts";
+import type { Differences } from "./exits/reconcile.ts";
+import type { Registry } from "./exits/registry.ts";
+import type { Lineage } from "./ids.ts";
+import { EMPTY_NAV, type NavMemory } from "./nav.ts";
+import type { OperatorState } from "./risk/check.ts";
+import type { Order } from "./router/orders.ts";
+import type { SymbolStats } from "./router/quality.ts";
+import type { Route } from "./router/route.ts";
+import type { Dict } from "./types.ts";
+
+/** What every tick moves. */
+export type Pulse = {
+  readonly seq: number;
+  readonly nowMs: number;
+  readonly wakeMs: number;
+  readonly nextScreenMs: number;
+  /** Candles that closed up to here have been screened. */
+  readonly screenedMs: number;
+  readonly scanMs: number | null;
+  /** The last good reading of the account, and whether this tick's reading was one. */
+  readonly accountMs: number | null;
+  readonly accountOk: boolean;
+  /** Legs whose mark was missing or old in the last scan. */
+  readonly priceMissingCount: number;
+  /** The engine's own sums at the NAV guard's last believed level. */
+  readonly explained: { readonly cashUsd: number; readonly unrealizedUsd: number };
+  /** Transfers that the account's baselines have been moved by. */
+  readonly transfersUsd: number;
+  /** When the dead-man switch of a symbol was last renewed. */
+  readonly deadManMs: Dict<number>;
+};
+
+/** Running sums since the data directory's first start; funding and transfers beside trading. */
+export type Cash = {
+  readonly startUsd: number | null;
+  readonly realizedUsd: number;
+  readonly feesUsd: number;
+  readonly fundingUsd: number;
+  readonly transfersUsd: number;
+};
+
+/** The same sums since the start of the account's day. */
+export type DayCash = {
+  readonly day: string | null;
+  readonly realizedUsd: number;
+  readonly feesUsd: number;
+  readonly fundingUsd: number;
+};
+
+export type Operator = {
+  readonly state: OperatorState;
+  readonly sinceMs: number;
+  readonly by: string;
+  readonly reason: string | null;
+};
+
+export type Memory = {
+  readonly lineage: Lineage;
+  readonly startedMs: number;
+  readonly pulse: Pulse;
+  readonly nav: NavMemory;
+  readonly cash: Cash;
+  readonly dayCash: DayCash;
+  readonly operator: Operator;
+  readonly holdings: Holdings;
+  readonly registry: Registry;
+  readonly orders: Dict<Order>;
+  readonly routes: Dict<Route>;
+  readonly booked: Dict<Booked>;
+  /** The newest income row that has been booked. */
+  readonly incomeId: number;
+  readonly differences: Differences;
+  readonly cooldownUntilMs: Dict<number>;
+  /** Entries emitted for a candle, until they can no longer repeat. */
+  readonly dedupeUntilMs: Dict<number>;
+  readonly counters: Counters;
+  readonly stats: Dict<SymbolStats>;
+  readonly closes: Dict<Close>;
+  /** Since when each attention item has been true. */
+  readonly attention: Dict<number>;
+};
+
+/** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
+export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
+  ["pulse", null],
+  ["nav", "level"],
+];
+
+/** The memory of a data directory that has never run. */
+export function blankMemory(lineage: Lineage, startedMs: number): Memory {
+  return {
+    lineage,
+    startedMs,
+    pulse: {
+      seq: 0,
+      nowMs: startedMs,
+      wakeMs: startedMs,
+      nextScreenMs: startedMs,
+      screenedMs: startedMs,
+      scanMs: null,
+      accountMs: null,
+      accountOk: false,
+      priceMissingCount: 0,
+      explained: { cashUsd: 0, unrealizedUsd: 0 },
+      transfersUsd: 0,
+      deadManMs: {},
+    },
+    nav: EMPTY_NAV,
+    cash: { startUsd: null, realizedUsd: 0, feesUsd: 0, fundingUsd: 0, transfersUsd: 0 },
+    dayCash: { day: null, realizedUsd: 0, feesUsd: 0, fundingUsd: 0 },
+    operator: { state: "RUNNING", sinceMs: startedMs, by: "start", reason: null },
+    holdings: {},
+    registry: {},
+    orders: {},
+    routes: {},
+    booked: {},
+    incomeId: 0,
+    differences: {},
+    cooldownUntilMs: {},
+    dedupeUntilMs: {},
+    counters: EMPTY_COUNTERS,
+    stats: {},
+    closes: {},
+    attention: {},
+  };
+}

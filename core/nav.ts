@@ -1,0 +1,375 @@
+/**
+ * Net asset value and the guards that stand on it: age, anomaly hold, peak, drawdown, daily loss,
+ * the portfolio circuit. Always true: a failed or unpriced reading changes nothing but the age; a
+ * peak never decays by age; a transfer is neither profit nor loss; an unexplained jump is held out
+ * of every figure until three readings agree.
+ */
+import { z } from "zod";
+import { factor, frac, hours, MS_PER_DAY, MS_PER_HOUR, seconds, usd } from "./units.ts";
+import type { Account, Dict, Reading } from "./types.ts";
+import type { EngineEvent } from "./events.ts";
+
+/** Assets that count one to one as US dollars. */
+export const PAR_ASSETS: readonly string[] = ["USDT", "USDC", "FDUSD"];
+/** A reading stamped further ahead of the engine's clock than this is not believed. */
+const FUTURE_TOLERANCE_MS = 5_000;
+const ACCEPT_READINGS = 3;
+const ACCEPT_SPACING_MS = 10_000;
+const ACCEPT_BAND_FRAC = 0.05;
+const ROLLING_MS = MS_PER_DAY;
+const REBASE_SPACING_MS = 7 * MS_PER_DAY;
+
+/** Keys of `risk_limits.json` that belong to the account's guards. */
+export const navShape = {
+  nav_freshness_seconds: seconds(3_600, 1),
+  reset_timezone: z.string().refine(isZone, {
+    error: 'an IANA time zone such as "UTC" or "Europe/Berlin"',
+  }),
+  nav_anomalies: z.strictObject({
+    enabled: z.boolean().default(false),
+    max_multiplier_intraday: factor(100, 1).default(3),
+    max_gap_abs_usd: usd(1e9, 0.01).default(20_000),
+  }).prefault({}),
+  circuit_breakers: z.strictObject({
+    max_portfolio_dd_nav_pct: frac(0.95, 0.001),
+    cooloff_hours: hours(24 * 30, 1),
+    dd_recovery_exit_frac: frac(1).default(0.25),
+  }),
+};
+
+const NavKeys = z.object(navShape);
+
+/** The guards' rules in core units. */
+export type NavRules = ReturnType<typeof navRules>;
+
+/** Turns the parsed keys into rules. */
+export function navRules(keys: z.output<typeof NavKeys>) {
+  const { nav_anomalies: anomalies, circuit_breakers: breakers } = keys;
+  return {
+    freshMs: keys.nav_freshness_seconds,
+    zone: keys.reset_timezone,
+    anomaly: {
+      enabled: anomalies.enabled,
+      maxMultiplier: anomalies.max_multiplier_intraday,
+      maxGapUsd: anomalies.max_gap_abs_usd,
+    },
+    circuitFrac: breakers.max_portfolio_dd_nav_pct,
+    circuitCooloffMs: breakers.cooloff_hours,
+    recoveryExitFrac: breakers.dd_recovery_exit_frac,
+  };
+}
+
+export type DrawdownState = "NORMAL" | "DRAWDOWN" | "RECOVERY";
+
+/** A reading that was believed. */
+export type NavLevel = {
+  readonly navUsd: number;
+  readonly walletUsd: number;
+  readonly unrealizedUsd: number;
+  readonly atMs: number;
+};
+
+/** What must outlive a restart. */
+export type NavMemory = {
+  readonly level: NavLevel | null;
+  readonly pending: {
+    readonly navUsd: number;
+    readonly previousUsd: number;
+    readonly count: number;
+    readonly sinceMs: number;
+    readonly lastMs: number;
+  } | null;
+  readonly peakUsd: number | null;
+  readonly peakMs: number | null;
+  readonly day: string | null;
+  readonly dayStartUsd: number | null;
+  readonly dayPeakUsd: number | null;
+  /** Highest NAV per hour of the last 24 h; the key is the hour's start. */
+  readonly hourly: Dict<number>;
+  readonly ddState: DrawdownState;
+  readonly circuit: { readonly sinceMs: number; readonly ddFrac: number } | null;
+  readonly rebasedMs: number | null;
+};
+
+export const EMPTY_NAV: NavMemory = {
+  level: null,
+  pending: null,
+  peakUsd: null,
+  peakMs: null,
+  day: null,
+  dayStartUsd: null,
+  dayPeakUsd: null,
+  hourly: {},
+  ddState: "NORMAL",
+  circuit: null,
+  rebasedMs: null,
+};
+
+/** NAV as a decision may use it: only `fresh` has a number to size with. */
+export type NavView =
+  | { readonly kind: "fresh"; readonly navUsd: number; readonly ageMs: number }
+  | { readonly kind: "stale"; readonly navUsd: number; readonly ageMs: number }
+  | { readonly kind: "missing" };
+
+/** Figures of the account that the gate and the surfaces share; null is unknown. */
+export type AccountView = {
+  readonly nav: NavView;
+  readonly anomaly: NavMemory["pending"];
+  readonly ddFrac: number | null;
+  readonly dayLossFrac: number | null;
+  readonly rollingLossFrac: number | null;
+  readonly ddState: DrawdownState;
+  readonly circuit: NavMemory["circuit"];
+};
+
+/** Sums an account: wallet at par plus unrealised profit. Null when anything in it has no price. */
+export function readLevel(account: Account): NavLevel | null {
+  let walletUsd = 0;
+  for (const [asset, qty] of Object.entries(account.walletQty)) {
+    if (!Number.isFinite(qty)) return null;
+    if (qty !== 0 && !PAR_ASSETS.includes(asset)) return null;
+    walletUsd += qty;
+  }
+  let unrealizedUsd = 0;
+  for (const { unrealizedUsd: gain } of account.positions) {
+    if (gain === null || !Number.isFinite(gain)) return null;
+    unrealizedUsd += gain;
+  }
+  return { navUsd: walletUsd + unrealizedUsd, walletUsd, unrealizedUsd, atMs: account.atMs };
+}
+
+/**
+ * True when a step cannot be believed at once: beyond `maxGapUsd`, or above `maxMultiplier` times
+ * the previous level, or below its inverse, after what is explained (trades, funding, transfers,
+ * price moves of held positions) has been taken out. A level that is not positive is never
+ * believed at once.
+ */
+export function isNavAnomalous(
+  step: { previousUsd: number; currentUsd: number; explainedUsd: number },
+  rules: NavRules["anomaly"],
+): boolean {
+  if (!rules.enabled || !(step.previousUsd > 0)) return false;
+  if (!(step.currentUsd > 0)) return true;
+  const adjustedUsd = step.currentUsd - step.explainedUsd;
+  return Math.abs(adjustedUsd - step.previousUsd) > rules.maxGapUsd ||
+    adjustedUsd > step.previousUsd * rules.maxMultiplier ||
+    adjustedUsd < step.previousUsd / rules.maxMultiplier;
+}
+
+/** What the engine itself can account for. */
+export type Explained = {
+  /** Everything since the last believed level: trades, funding, transfers, moves of held marks. */
+  readonly totalUsd: number;
+  /** The part of it that came in or went out since the last call: it moves the baselines. */
+  readonly transfersUsd: number;
+};
+
+type Step = readonly [NavMemory, readonly EngineEvent[]];
+
+/** Takes one reading of the account into the guards. */
+export function updateNav(
+  memory: NavMemory,
+  { nowMs, account, explained }: {
+    nowMs: number;
+    account: Reading<Account>;
+    explained: Explained;
+  },
+  rules: NavRules,
+): Step {
+  const [shifted, transfers] = applyTransfer(memory, explained.transfersUsd);
+  const level = account.kind === "read" ? readLevel(account.value) : null;
+  if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, transfers];
+  const previous = shifted.level;
+  const step = {
+    previousUsd: previous?.navUsd ?? 0,
+    currentUsd: level.navUsd,
+    explainedUsd: explained.totalUsd,
+  };
+  if (previous !== null && isNavAnomalous(step, rules.anomaly)) {
+    const [held, events] = hold(shifted, level, rules);
+    return [held, [...transfers, ...events]];
+  }
+  const [accepted, events] = accept({ ...shifted, pending: null }, level, rules);
+  return [accepted, [...transfers, ...events]];
+}
+
+/** The figures of this instant. Ages grow whatever the reason that no reading came. */
+export function viewAccount(memory: NavMemory, nowMs: number, rules: NavRules): AccountView {
+  const { level } = memory;
+  const ageMs = level === null ? 0 : Math.max(0, nowMs - level.atMs);
+  const nav: NavView = level === null
+    ? { kind: "missing" }
+    : { kind: ageMs < rules.freshMs ? "fresh" : "stale", navUsd: level.navUsd, ageMs };
+  const navUsd = level?.navUsd ?? null;
+  const rollingPeakUsd = rollingMax(memory, nowMs);
+  return {
+    nav,
+    anomaly: memory.pending,
+    ddFrac: lossFrac(memory.peakUsd, navUsd),
+    dayLossFrac: lossFrac(memory.dayPeakUsd, navUsd),
+    rollingLossFrac: lossFrac(rollingPeakUsd, navUsd),
+    ddState: memory.ddState,
+    circuit: memory.circuit,
+  };
+}
+
+/** The calendar day of an instant in a time zone, as YYYY-MM-DD. */
+export function dayOf(ms: number, zone: string): string {
+  if (zone === "UTC") return new Date(ms).toISOString().slice(0, 10);
+  return dayFormat(zone).format(new Date(ms));
+}
+
+function hold(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
+  const { pending, level: last } = memory;
+  const agrees = pending !== null &&
+    Math.abs(level.navUsd - pending.navUsd) <= ACCEPT_BAND_FRAC * Math.abs(pending.navUsd);
+  if (!agrees) {
+    const fresh = {
+      navUsd: level.navUsd,
+      previousUsd: last!.navUsd,
+      count: 1,
+      sinceMs: level.atMs,
+      lastMs: level.atMs,
+    };
+    const note = `unexplained step from ${last!.navUsd} to ${level.navUsd}`;
+    const event = {
+      kind: "account_rule",
+      rule: "nav_anomaly",
+      navUsd: level.navUsd,
+      note,
+    } as const;
+    return [{ ...memory, pending: fresh }, [event]];
+  }
+  if (level.atMs - pending.lastMs < ACCEPT_SPACING_MS) return [memory, []];
+  const count = pending.count + 1;
+  if (count < ACCEPT_READINGS || !(level.navUsd > 0)) {
+    return [{ ...memory, pending: { ...pending, count, lastMs: level.atMs } }, []];
+  }
+  const stepUsd = level.navUsd - last!.navUsd;
+  const inflow = stepUsd > 0 ? shift(memory, stepUsd) : memory;
+  const [accepted, events] = accept({ ...inflow, pending: null }, level, rules);
+  const note = stepUsd > 0 ? "taken as an inflow" : "taken as a loss";
+  return [accepted, [{
+    kind: "account_rule",
+    rule: "nav_level_accepted",
+    navUsd: level.navUsd,
+    note,
+  }, ...events]];
+}
+
+function accept(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
+  const events: EngineEvent[] = [];
+  const { navUsd, atMs } = level;
+  let next: NavMemory = { ...memory, level };
+  const day = dayOf(atMs, rules.zone);
+  if (day !== memory.day) {
+    next = { ...next, day, dayStartUsd: navUsd, dayPeakUsd: navUsd };
+    events.push({ kind: "account_rule", rule: "new_day", navUsd, note: day });
+  } else if (navUsd > memory.dayPeakUsd!) next = { ...next, dayPeakUsd: navUsd };
+  if (memory.peakUsd === null || navUsd > memory.peakUsd) {
+    next = { ...next, peakUsd: navUsd, peakMs: atMs };
+  }
+  next = { ...next, hourly: recordHour(memory.hourly, navUsd, atMs) };
+  return judgeDrawdown(next, level, rules, events);
+}
+
+function judgeDrawdown(
+  memory: NavMemory,
+  { navUsd, atMs }: NavLevel,
+  rules: NavRules,
+  events: EngineEvent[],
+): Step {
+  let next = memory;
+  const cooled = next.circuit !== null && atMs - next.circuit.sinceMs >= rules.circuitCooloffMs;
+  const mayRebase = next.rebasedMs === null || atMs - next.rebasedMs >= REBASE_SPACING_MS;
+  if (cooled && mayRebase) {
+    next = { ...next, circuit: null, peakUsd: navUsd, peakMs: atMs, rebasedMs: atMs };
+    const note = "cool-off over: the peak is re-based to NAV, entries are allowed again";
+    events.push({ kind: "account_rule", rule: "circuit_rebased", navUsd, note });
+  }
+  const ddFrac = lossFrac(next.peakUsd, navUsd) ?? 0;
+  if (ddFrac >= rules.circuitFrac && next.circuit === null) {
+    next = { ...next, circuit: { sinceMs: atMs, ddFrac } };
+    const note = `drawdown ${ddFrac.toFixed(4)} reached ${rules.circuitFrac}`;
+    events.push({ kind: "account_rule", rule: "circuit_tripped", navUsd, note });
+  }
+  const ddState = drawdownState(next.ddState, ddFrac, rules);
+  return [ddState === next.ddState ? next : { ...next, ddState }, events];
+}
+
+/** NORMAL until the limit; then DRAWDOWN; below it RECOVERY until a quarter of it (configurable). */
+export function drawdownState(
+  state: DrawdownState,
+  ddFrac: number,
+  rules: Pick<NavRules, "circuitFrac" | "recoveryExitFrac">,
+): DrawdownState {
+  if (ddFrac >= rules.circuitFrac) return "DRAWDOWN";
+  if (state === "NORMAL") return "NORMAL";
+  return ddFrac <= rules.circuitFrac * rules.recoveryExitFrac ? "NORMAL" : "RECOVERY";
+}
+
+function applyTransfer(memory: NavMemory, usdMoved: number): Step {
+  if (usdMoved === 0) return [memory, []];
+  const note = usdMoved > 0 ? "deposit" : "withdrawal";
+  const navUsd = memory.level?.navUsd ?? null;
+  return [shift(memory, usdMoved), [{ kind: "account_rule", rule: "transfer", navUsd, note }]];
+}
+
+/** Moves every baseline by money that came in or went out, so that past drawdown is kept. */
+function shift(memory: NavMemory, usdMoved: number): NavMemory {
+  const move = (value: number | null) => value === null ? null : value + usdMoved;
+  const hourly: Record<string, number> = {};
+  for (const [hour, value] of Object.entries(memory.hourly)) hourly[hour] = value + usdMoved;
+  return {
+    ...memory,
+    peakUsd: move(memory.peakUsd),
+    dayStartUsd: move(memory.dayStartUsd),
+    dayPeakUsd: move(memory.dayPeakUsd),
+    hourly,
+  };
+}
+
+function recordHour(hourly: Dict<number>, navUsd: number, atMs: number): Dict<number> {
+  const hour = String(Math.floor(atMs / MS_PER_HOUR) * MS_PER_HOUR);
+  const known = hourly[hour];
+  if (known !== undefined && known >= navUsd) return hourly;
+  const kept: Record<string, number> = {};
+  for (const [start, value] of Object.entries(hourly)) {
+    if (Number(start) > atMs - ROLLING_MS - MS_PER_HOUR) kept[start] = value;
+  }
+  kept[hour] = navUsd;
+  return kept;
+}
+
+function rollingMax(memory: NavMemory, nowMs: number): number | null {
+  let highest: number | null = null;
+  for (const [start, value] of Object.entries(memory.hourly)) {
+    if (Number(start) <= nowMs - ROLLING_MS - MS_PER_HOUR) continue;
+    if (highest === null || value > highest) highest = value;
+  }
+  return highest;
+}
+
+function lossFrac(peakUsd: number | null, navUsd: number | null): number | null {
+  if (peakUsd === null || navUsd === null || !(peakUsd > 0)) return null;
+  return Math.min(1, Math.max(0, (peakUsd - navUsd) / peakUsd));
+}
+
+function isZone(zone: string): boolean {
+  return zone === "UTC" || Intl.supportedValuesOf("timeZone").includes(zone);
+}
+
+const dayFormats = new Map<string, Intl.DateTimeFormat>();
+function dayFormat(zone: string): Intl.DateTimeFormat {
+  let format = dayFormats.get(zone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("en-CA", {
+      timeZone: zone,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+    });
+    dayFormats.set(zone, format);
+  }
+  return format;
+}

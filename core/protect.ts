@@ -1,0 +1,165 @@
+/**
+ * The first step of every tick: absorb what happened, reconcile, value the account, protect every
+ * open leg, move working routes. It must always run; an entry's bug can never reach it.
+ */
+import { absorb } from "./absorb.ts";
+import { attentionOf } from "./attention.ts";
+import { countTick, sinceWhen } from "./diagnostics.ts";
+import { sortedEntries, sortedKeys } from "./dict.ts";
+import { unrealizedUsd } from "./exits/ledger.ts";
+import { updateNav } from "./nav.ts";
+import { routeDeadlineMs } from "./router/advance.ts";
+import { isSettled, orderDeadlineMs } from "./router/orders.ts";
+import type { Ticker } from "./types.ts";
+import { MS_PER_SECOND } from "./units.ts";
+import {
+  checkResting,
+  prune,
+  reconcileBook,
+  scanExits,
+  tendRegistry,
+  tendStops,
+  upkeepDeadlines,
+} from "./upkeep.ts";
+import {
+  begin,
+  change,
+  finish,
+  moveRoute,
+  type Step,
+  type StepInput,
+  tendOrders,
+  type Work,
+} from "./work.ts";
+
+/** The dead-man switch is renewed this many times within its timeout. */
+const DEAD_MAN_BEATS = 3;
+const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
+
+/** Decides everything that protects what is there. Pure and synchronous. */
+export function protect(input: StepInput): Step {
+  const work = begin(input);
+  beat(work);
+  absorb(work);
+  reconcileBook(work);
+  checkResting(work);
+  value(work);
+  tendRegistry(work);
+  scanExits(work);
+  tendStops(work);
+  tendOrders(work);
+  for (const [, route] of sortedEntries(work.memory.routes)) moveRoute(work, route);
+  holdDeadMan(work);
+  prune(work);
+  settle(work);
+  return finish(work);
+}
+
+function beat(work: Work): void {
+  const { memory, seen } = work;
+  const { account, nowMs } = seen;
+  const ok = account.kind === "read";
+  const pulse = {
+    ...memory.pulse,
+    seq: memory.pulse.seq + 1,
+    nowMs,
+    accountOk: ok,
+    accountMs: ok ? account.value.atMs : memory.pulse.accountMs,
+  };
+  change(work, { pulse });
+}
+
+/** NAV and its guards, explained by what the engine booked and by the marks of what it holds. */
+function value(work: Work): void {
+  const { seen, rules } = work;
+  const { cash, nav, pulse } = work.memory;
+  const cashUsd = cash.realizedUsd - cash.feesUsd + cash.fundingUsd + cash.transfersUsd;
+  const openUsd = openResultUsd(work);
+  const explained = {
+    totalUsd: cashUsd - pulse.explained.cashUsd + openUsd - pulse.explained.unrealizedUsd,
+    transfersUsd: cash.transfersUsd - pulse.transfersUsd,
+  };
+  const [next, events] = updateNav(
+    nav,
+    { nowMs: seen.nowMs, account: seen.account, explained },
+    rules.nav,
+  );
+  work.events.push(...events);
+  const believed = next.level !== nav.level;
+  const startUsd = cash.startUsd ?? next.level?.navUsd ?? null;
+  change(work, {
+    nav: next,
+    cash: startUsd === cash.startUsd ? cash : { ...cash, startUsd },
+    pulse: {
+      ...pulse,
+      explained: believed ? { cashUsd, unrealizedUsd: openUsd } : pulse.explained,
+      transfersUsd: cash.transfersUsd,
+    },
+  });
+}
+
+function openResultUsd(work: Work): number {
+  let sum = 0;
+  for (const holding of Object.values(work.memory.holdings)) {
+    const market = work.seen.market.market(holding.ticker);
+    const mark = work.seen.market.mark(holding.ticker);
+    if (market !== null && mark !== null) sum += unrealizedUsd(holding, mark.px, market);
+  }
+  return sum;
+}
+
+/**
+ * While quotes rest, the venue is told again and again that somebody is here; when the process
+ * dies it takes them back by itself. Protective stops are not quotes and stay.
+ */
+function holdDeadMan(work: Work): void {
+  const { memory, rules, seen } = work;
+  const { deadManMs: timeoutMs } = rules.router;
+  const resting = new Set<Ticker>();
+  for (const order of Object.values(memory.orders)) {
+    if (order.tif === "GTX" && !isSettled(order)) resting.add(order.ticker);
+  }
+  const renewed: Record<string, number> = {};
+  for (const ticker of [...resting].toSorted()) {
+    const lastMs = memory.pulse.deadManMs[ticker];
+    const due = lastMs === undefined || seen.nowMs - lastMs >= timeoutMs / DEAD_MAN_BEATS;
+    if (due) work.commands.push({ kind: "dead_man", ticker, timeoutMs });
+    renewed[ticker] = due ? seen.nowMs : lastMs;
+  }
+  for (const ticker of sortedKeys(memory.pulse.deadManMs)) {
+    if (renewed[ticker] !== undefined) continue;
+    work.commands.push({ kind: "dead_man", ticker: ticker as Ticker, timeoutMs: 0 });
+  }
+  change(work, { pulse: { ...work.memory.pulse, deadManMs: renewed } });
+}
+
+/** Counts what happened, notes what needs attention, and says when to be woken. */
+function settle(work: Work): void {
+  const { seen, events } = work;
+  const { nowMs } = seen;
+  const counters = countTick(work.memory.counters, { nowMs, signals: 0, events });
+  change(work, { counters });
+  const items = attentionOf(work.memory, seen.market, work.rules);
+  const attention = sinceWhen(work.memory.attention, items, nowMs);
+  change(work, { attention, pulse: { ...work.memory.pulse, wakeMs: wakeAt(work) } });
+}
+
+/** The earliest instant at which anything wants to be looked at; always in the future. */
+export function wakeAt(work: Work): number {
+  const { memory, rules, seen } = work;
+  const deadlines = [
+    memory.pulse.nextScreenMs,
+    ...upkeepDeadlines(work),
+    ...Object.values(memory.orders).map((order) => orderDeadlineMs(order, rules.router)),
+    ...Object.values(memory.routes).map(routeDeadlineMs),
+    ...Object.values(memory.pulse.deadManMs).map((ms) =>
+      ms + rules.router.deadManMs / DEAD_MAN_BEATS
+    ),
+    memory.nav.pending === null ? null : memory.nav.pending.lastMs + NAV_RECHECK_MS,
+  ];
+  let wakeMs = Infinity;
+  for (const deadline of deadlines) {
+    if (deadline !== null && deadline > seen.nowMs) wakeMs = Math.min(wakeMs, deadline);
+  }
+  return Number.isFinite(wakeMs) ? wakeMs : seen.nowMs + rules.screenMs;
+}

@@ -1,0 +1,66 @@
+/** The whole configuration as the core sees it: parsed, checked, in core units, frozen. */
+import { z } from "zod";
+import type { ExitRules } from "./exits/registry.ts";
+import type { NavRules } from "./nav.ts";
+import type { Limits } from "./risk/limits.ts";
+import type { Bucket, RouterRules } from "./router/rules.ts";
+import type { Strategy } from "./strategies/mod.ts";
+import type { Pair } from "./universe.ts";
+import { count, frac, seconds } from "./units.ts";
+
+/** Keys of `runtime.yaml` that belong to the loop and to diagnostics. */
+export const loopShape = {
+  runtime: z.strictObject({
+    loop_sleep_seconds: seconds(3_600, 1).prefault(5),
+  }).prefault({}),
+  diagnostics: z.strictObject({
+    tp_sl_underwater_threshold_pct: frac(0, -1).default(-0.02),
+    veto_window_seconds: seconds(86_400, 60).prefault(3_600),
+    liveness: z.strictObject({
+      enabled: z.boolean().default(true),
+      max_idle_signals_seconds: seconds(7 * 86_400).prefault(3_600),
+      max_idle_orders_seconds: seconds(7 * 86_400).prefault(7_200),
+      max_idle_exits_seconds: seconds(7 * 86_400).prefault(3_600),
+      max_idle_router_events_seconds: seconds(7 * 86_400).prefault(7_200),
+    }).prefault({}),
+    keep_closes: count(100_000, 100).default(5_000),
+  }).prefault({}),
+};
+
+const LoopKeys = z.object(loopShape);
+
+export type LoopRules = ReturnType<typeof loopRules>;
+
+/** Turns the parsed keys into rules. */
+export function loopRules({ runtime, diagnostics }: z.output<typeof LoopKeys>) {
+  const { liveness } = diagnostics;
+  return {
+    sleepMs: runtime.loop_sleep_seconds,
+    underwaterFrac: diagnostics.tp_sl_underwater_threshold_pct,
+    vetoWindowMs: diagnostics.veto_window_seconds,
+    keepClosesCount: diagnostics.keep_closes,
+    liveness: {
+      enabled: liveness.enabled,
+      signalsMs: liveness.max_idle_signals_seconds,
+      ordersMs: liveness.max_idle_orders_seconds,
+      exitsMs: liveness.max_idle_exits_seconds,
+      routerMs: liveness.max_idle_router_events_seconds,
+    },
+  };
+}
+
+/** A strategy with the symbols it looks at. */
+export type Assignment = { readonly strategy: Strategy; readonly symbols: readonly string[] };
+
+export type Rules = {
+  readonly loop: LoopRules;
+  /** Engine time between two screenings. */
+  readonly screenMs: number;
+  readonly nav: NavRules;
+  readonly limits: Limits;
+  readonly router: RouterRules;
+  readonly exits: ExitRules;
+  readonly assignments: readonly Assignment[];
+  readonly universe: Readonly<Record<string, Pair>>;
+  readonly buckets: Readonly<Record<string, Bucket>>;
+};

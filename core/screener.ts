@@ -1,0 +1,156 @@
+/**
+ * From closed candles to sized entries: each strategy is asked once per closed candle of each of
+ * its symbols; what it says passes the common gates or is refused with a reason that is counted.
+ */
+import type { VetoEvent } from "./events.ts";
+import type { History, Series } from "./history.ts";
+import { digest } from "./ids.ts";
+import type { MarketView } from "./ports.ts";
+import type { Rules } from "./rules.ts";
+import { sizeEntry } from "./sizing.ts";
+import type { Opinion, ScreenReason, Strategy } from "./strategies/strategy.ts";
+import type { Dict, Entry, Ticker } from "./types.ts";
+import { MS_PER_SECOND } from "./units.ts";
+import type { Pair } from "./universe.ts";
+
+/** A price older than this is not one to enter at. */
+const PRICE_FRESH_MS = 5 * MS_PER_SECOND;
+const DEDUPE_FRAMES = 3;
+
+export type Screening = {
+  readonly nowMs: number;
+  /** Candles that closed up to here were screened before. */
+  readonly screenedMs: number;
+  readonly history: History;
+  readonly view: MarketView;
+  readonly navUsd: number | null;
+  readonly modeFrac: number;
+  readonly dedupeUntilMs: Dict<number>;
+};
+
+export type Screened = {
+  readonly signals: number;
+  readonly entries: readonly Entry[];
+  readonly refusals: readonly VetoEvent[];
+  readonly dedupeUntilMs: Dict<number>;
+};
+
+/** Asks every strategy about every candle that closed since the last screening. */
+export function screen(screening: Screening, rules: Rules): Screened {
+  const entries: Entry[] = [];
+  const refusals: VetoEvent[] = [];
+  const dedupe: Record<string, number> = {};
+  let signals = 0;
+  for (const { strategy, symbols } of rules.assignments) {
+    for (const ticker of symbols as readonly Ticker[]) {
+      const asked = ask(strategy, ticker, screening);
+      if (asked === null) continue;
+      signals += 1;
+      const signal = { strategy, ticker, ...asked };
+      const key = dedupeKey(signal);
+      const repeated = (screening.dedupeUntilMs[key] ?? dedupe[key] ?? 0) > screening.nowMs;
+      if (repeated) {
+        refusals.push(refuse(signal, "dedupe", {}, screening));
+        continue;
+      }
+      dedupe[key] = asked.closeMs + DEDUPE_FRAMES * asked.frameMs;
+      const built = build(signal, rules.universe[ticker]!, screening);
+      if ("reason" in built) {
+        refusals.push(refuse(signal, built.reason, built.observations, screening));
+      } else entries.push(built);
+    }
+  }
+  return { signals, entries, refusals, dedupeUntilMs: dedupe };
+}
+
+type Asked = {
+  readonly opinion: Exclude<Opinion, { kind: "none" }>;
+  readonly closeMs: number;
+  readonly frameMs: number;
+  readonly px: number;
+  readonly priceAgeMs: number | null;
+};
+type Signal = Asked & { readonly strategy: Strategy; readonly ticker: Ticker };
+
+function ask(
+  strategy: Strategy,
+  ticker: Ticker,
+  { history, view, nowMs, screenedMs }: Screening,
+): Asked | null {
+  const bars: Series | null = history.series(ticker, strategy.timeframeMs);
+  const closeMs = bars?.lastCloseMs ?? null;
+  if (bars === null || closeMs === null || closeMs <= screenedMs) return null;
+  if (nowMs - closeMs >= bars.frameMs || bars.length < strategy.minBars) return null;
+  const higher = strategy.higherMs === null ? null : history.series(ticker, strategy.higherMs);
+  const mark = view.mark(ticker);
+  const lastClose = bars.column("close", 1)[0]!;
+  const px = mark?.px ?? lastClose;
+  const opinion = strategy.evaluate({ bars, higher, px });
+  if (opinion.kind === "none") return null;
+  const priceAgeMs = mark === null ? null : nowMs - mark.atMs;
+  return { opinion, closeMs, frameMs: bars.frameMs, px, priceAgeMs };
+}
+
+type Refusal = {
+  readonly reason: ScreenReason;
+  readonly observations: Dict<number | string | null>;
+};
+
+function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusal {
+  const { strategy, ticker, opinion, px, priceAgeMs, closeMs, frameMs } = signal;
+  const { nowMs, navUsd, modeFrac } = screening;
+  if (opinion.kind === "refused") return opinion;
+  if (priceAgeMs === null || priceAgeMs > PRICE_FRESH_MS || !(px > 0)) {
+    return { reason: "market_data", observations: { price_age_ms: priceAgeMs } };
+  }
+  if (navUsd === null) return { reason: "nav_unknown", observations: { nav_usd: null } };
+  const { side, sizeFrac, levels } = opinion;
+  return {
+    kind: "entry",
+    id: `e-${digest([strategy.id, ticker, side, closeMs])}`,
+    strategyId: strategy.id,
+    ticker,
+    side,
+    tier: pair.tier,
+    grossUsd: sizeEntry({ navUsd, sizeFrac, modeFrac }),
+    leverage: Math.min(strategy.leverage ?? pair.targetLeverage, pair.maxLeverage),
+    refPx: px,
+    levels,
+    timeframeMs: frameMs,
+    candleCloseMs: closeMs,
+    decidedMs: nowMs,
+  };
+}
+
+function refuse(
+  { strategy, ticker, opinion, closeMs, px }: Signal,
+  reason: ScreenReason,
+  observations: Dict<number | string | null>,
+  { navUsd }: Screening,
+): VetoEvent {
+  const { side } = opinion;
+  return {
+    kind: "veto",
+    intentId: `e-${digest([strategy.id, ticker, side, closeMs])}`,
+    strategyId: strategy.id,
+    ticker,
+    side,
+    stage: "screen",
+    reason,
+    reasons: [reason],
+    gate: reason,
+    thresholds: {},
+    observations,
+    notionalUsd: null,
+    lots: null,
+    refPx: px,
+    navUsd,
+    navAgeMs: null,
+    maxNotionalUsd: null,
+    candleCloseMs: closeMs,
+  };
+}
+
+function dedupeKey({ strategy, ticker, opinion, frameMs, closeMs }: Signal): string {
+  return `${strategy.id}|${ticker}|${frameMs}|${opinion.side}|${closeMs}`;
+}

@@ -1,0 +1,245 @@
+/**
+ * Keeps every open leg protected: book against venue, levels against legs, exits that are due,
+ * stops that should rest. Runs on every tick, before anything that could add risk.
+ */
+import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
+import { rememberClose } from "./absorb.ts";
+import { reduceIntent } from "./exits/reduce.ts";
+import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
+import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.ts";
+import { type Due, exitDue, isFresh } from "./exits/scan.ts";
+import { stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
+import { atr } from "./indicators.ts";
+import type { Memory } from "./memory.ts";
+import { vetReduce } from "./risk/mod.ts";
+import { cancelOrder, isSettled, questionOrder, sendOrder } from "./router/orders.ts";
+import { planReduce } from "./router/route.ts";
+import { assert } from "./assert.ts";
+import type { PositionKey } from "./types.ts";
+import { change, putOrder, type Work } from "./work.ts";
+import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
+
+/** An acknowledged order must show up among the open ones within this time. */
+const SHOW_UP_MS = 5 * MS_PER_SECOND;
+
+/** Book against venue; good readings only. */
+export function reconcileBook(work: Work): void {
+  const { account, nowMs } = work.seen;
+  if (account.kind === "failed") return;
+  const { holdings, differences, booked } = work.memory;
+  const result = reconcile({ holdings, differences }, account.value, nowMs);
+  for (const ticker of result.ask) {
+    const afterId = booked[ticker]?.verifiedId ?? 0;
+    work.commands.push({ kind: "query_trades", ticker, afterId });
+  }
+  work.events.push(...result.events);
+  change(work, { holdings: result.holdings, differences: result.differences });
+  result.closes.forEach((close, i) => rememberClose(work, close, -1 - i));
+}
+
+/** Every leg has levels; levels without a leg go. */
+export function tendRegistry(work: Work): void {
+  const { memory, seen, rules } = work;
+  let { registry } = memory;
+  for (const key of sortedKeys(memory.holdings)) {
+    const holding = memory.holdings[key]!;
+    const known = registry[key];
+    const mark = seen.market.mark(holding.ticker);
+    const markPx = isFresh(mark, seen.nowMs) ? mark.px : null;
+    if (known !== undefined && known.episodeId === holding.episodeId) {
+      const followed = follow(known, holding, seen.nowMs);
+      const next = markPx === null ? followed : trackBest(followed, markPx);
+      if (next !== known) registry = { ...registry, [key]: next };
+      continue;
+    }
+    const sight = { markPx, atr: measuredAtr(work, key), nowMs: seen.nowMs };
+    const { guard, event } = seed(holding, sight, rules.exits);
+    work.events.push(event);
+    registry = { ...registry, [key]: guard };
+  }
+  for (const key of sortedKeys(registry)) {
+    if (memory.holdings[key] !== undefined) continue;
+    work.events.push(removal(registry[key]!));
+    registry = without(registry, key);
+  }
+  if (registry !== memory.registry) change(work, { registry });
+}
+
+/** Starts the exits that are due. One per leg at a time; it ends when the leg is flat. */
+export function scanExits(work: Work): void {
+  const { seen } = work;
+  let priceMissingCount = 0;
+  for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    const mark = seen.market.mark(guard.ticker);
+    if (!isFresh(mark, seen.nowMs)) priceMissingCount += 1;
+    if (guard.exit !== null) {
+      rearm(work, key, guard);
+      continue;
+    }
+    const due = exitDue(guard, { mark, nowMs: seen.nowMs });
+    if (due !== null) startExit(work, key, guard, due);
+  }
+  const pulse = { ...work.memory.pulse, scanMs: seen.nowMs, priceMissingCount };
+  change(work, { pulse });
+}
+
+/** The right stop rests for every leg, and none without a leg. */
+export function tendStops(work: Work): void {
+  const { seen, rules } = work;
+  if (!rules.exits.venueStops) return;
+  for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    const market = seen.market.market(guard.ticker);
+    if (market === null) continue;
+    const { lineage } = work.memory;
+    const move = tendStop(guard, stopSight(work.memory, guard), {
+      market,
+      lineage,
+      nowMs: seen.nowMs,
+    });
+    if (move.kind === "place") {
+      const sent = sendOrder(move.order, {
+        intentId: null,
+        ownerId: key,
+        nowMs: seen.nowMs,
+        purpose: "stop",
+      });
+      putOrder(work, sent.order);
+      work.commands.push(sent.command);
+      work.events.push(sent.event);
+      change(work, { registry: { ...work.memory.registry, [key]: move.guard } });
+    } else if (move.kind === "cancel") cancelById(work, move.clientId, "stop_moved");
+    else if (move.kind === "due" && guard.exit === null) {
+      startExit(work, key, guard, { reason: "sl", levelPx: guard.levels.slPx });
+    }
+  }
+  cancelOrphans(work);
+}
+
+/** An order the venue acknowledged but does not show any more is asked about. */
+export function checkResting(work: Work): void {
+  const { account, nowMs } = work.seen;
+  if (account.kind === "failed") return;
+  const shown = new Set(account.value.openOrders.map(({ clientId }) => clientId));
+  for (const [, order] of sortedEntries(work.memory.orders)) {
+    const quiet = order.state === "open" && order.query === null && order.ackMs !== null &&
+      account.value.atMs - order.ackMs > SHOW_UP_MS;
+    if (quiet && !shown.has(order.clientId)) putOrder(work, questionOrder(order, nowMs));
+  }
+}
+
+/** Forgets what can no longer matter: settled orders nobody waits for, times that have passed. */
+export function prune(work: Work): void {
+  const { memory, seen } = work;
+  const stops = new Set(Object.values(memory.registry).map(({ stop }) => stop?.clientId));
+  const orders = keep(
+    memory.orders,
+    (order) =>
+      !isSettled(order) || memory.routes[order.ownerId] !== undefined ||
+      stops.has(order.clientId),
+  );
+  const cooldownUntilMs = keep(memory.cooldownUntilMs, (untilMs) => untilMs > seen.nowMs);
+  const dedupeUntilMs = keep(memory.dedupeUntilMs, (untilMs) => untilMs > seen.nowMs);
+  if (
+    orders !== memory.orders || cooldownUntilMs !== memory.cooldownUntilMs ||
+    dedupeUntilMs !== memory.dedupeUntilMs
+  ) change(work, { orders, cooldownUntilMs, dedupeUntilMs });
+}
+
+/** Instants at which legs, levels and stops want a tick of their own. */
+export function upkeepDeadlines({ memory }: Work): (number | null)[] {
+  const deadlines: (number | null)[] = [differenceDeadlineMs(memory.differences)];
+  for (const guard of Object.values(memory.registry)) {
+    deadlines.push(stopDeadlineMs(guard, stopSight(memory, guard)));
+    const { maxHoldMs } = guard.levels;
+    if (maxHoldMs !== null && guard.exit === null) deadlines.push(guard.openedMs + maxHoldMs);
+  }
+  return deadlines;
+}
+
+function startExit(work: Work, key: PositionKey, guard: Guard, due: Due): void {
+  const { seen, rules, memory } = work;
+  const holding = memory.holdings[key];
+  const market = seen.market.market(guard.ticker);
+  if (holding === undefined || market === null) return;
+  const reduce = reduceIntent({
+    ticker: guard.ticker,
+    side: guard.side,
+    lots: holding.lots,
+    reason: due.reason,
+    strategyId: guard.strategyId,
+    episodeId: guard.episodeId,
+    attempt: guard.exitAttempts,
+    nowMs: seen.nowMs,
+  });
+  const verdict = vetReduce(reduce, memory.holdings);
+  assert(verdict.kind === "approved", "an exit of what is held is never refused");
+  const book = seen.market.book(guard.ticker);
+  const sight = { nowMs: seen.nowMs, market, book };
+  const { route, event } = planReduce(verdict.intent, sight, rules.router);
+  const mark = seen.market.mark(guard.ticker);
+  work.events.push(
+    triggerRow({
+      key,
+      reason: due.reason,
+      markPx: mark?.px ?? null,
+      levelPx: due.levelPx,
+      intentId: reduce.id,
+    }),
+    event,
+  );
+  const exit = {
+    routeId: route.id,
+    reason: due.reason,
+    firstMs: guard.exit?.firstMs ?? seen.nowMs,
+  };
+  const armed: Guard = { ...guard, exit, exitAttempts: guard.exitAttempts + 1 };
+  change(work, {
+    routes: { ...work.memory.routes, [route.id]: route },
+    registry: { ...work.memory.registry, [key]: armed },
+  });
+}
+
+/** An exit whose route is over while the leg is not flat starts again: it never gives up. */
+function rearm(work: Work, key: PositionKey, guard: Guard): void {
+  const { exit } = guard;
+  if (exit === null || work.memory.routes[exit.routeId] !== undefined) return;
+  startExit(work, key, guard, { reason: exit.reason, levelPx: null });
+}
+
+function stopSight(memory: Memory, guard: Guard): StopSight {
+  if (guard.stop === null) return null;
+  const order = memory.orders[guard.stop.clientId];
+  if (order === undefined) return { alive: false, rejected: null };
+  return { alive: order.state !== "done", rejected: order.rejectCode };
+}
+
+/** A protective order whose leg is gone must not stay: it is cancelled until the venue agrees. */
+function cancelOrphans(work: Work): void {
+  for (const [, order] of sortedEntries(work.memory.orders)) {
+    if (!order.closePosition) continue;
+    const guard = work.memory.registry[order.ownerId as PositionKey];
+    if (guard?.stop?.clientId !== order.clientId) cancelById(work, order.clientId, "leg_flat");
+  }
+}
+
+function cancelById(work: Work, clientId: string, reason: string): void {
+  const order = work.memory.orders[clientId];
+  if (order === undefined) return;
+  const cancelled = cancelOrder(order, { nowMs: work.seen.nowMs, reason });
+  work.commands.push(...cancelled.commands);
+  work.events.push(...cancelled.events);
+  if (cancelled.order !== order) putOrder(work, cancelled.order);
+}
+
+/** The true range of the hour (or of the feed's own candles); null while history is short. */
+function measuredAtr({ history, memory, rules }: Work, key: PositionKey): number | null {
+  const bars = history.series(memory.holdings[key]!.ticker, MS_PER_HOUR);
+  const { atrLookback } = rules.exits;
+  if (bars === null || bars.length <= atrLookback) return null;
+  const column = (field: "high" | "low" | "close") => bars.column(field, atrLookback + 1);
+  const range = atr(
+    { high: column("high"), low: column("low"), close: column("close") },
+    atrLookback,
+  );
+  return range > 0 ? range : null;
+}
