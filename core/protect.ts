@@ -161,5 +161,5 @@ export function wakeAt(work: Work): number {
   for (const deadline of deadlines) {
     if (deadline !== null && deadline > seen.nowMs) wakeMs = Math.min(wakeMs, deadline);
   }
-  return Number.isFinite(wakeMs) ? wakeMs : seen.nowMs + rules.screenMs;
+  return Number.isFinite(wakeMs) ? Math.ceil(wakeMs) : seen.nowMs + rules.screenMs;
 }

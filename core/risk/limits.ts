@@ -27,7 +27,7 @@ export const limitsShape = {
   global: z.strictObject({
     daily_loss_limit_pct: frac(0.95, 0),
     drawdown_alert_pct: frac(0.95, 0).default(0.03),
-    max_trade_nav_pct: frac(1),
+    max_trade_nav_pct: frac(0.5),
     symbol_notional_share_cap_pct: frac(GROSS_MAX),
     max_gross_exposure_pct: frac(GROSS_MAX),
     max_concurrent_positions: count(1_000),

@@ -49,11 +49,11 @@ const FACTOR_DAILY_VOL = 0.022;
 const REGIME_VOL = [0.6, 1, 2.2] as const;
 const REGIME_SWITCH_CHANCE = 1 / 720;
 const DRIFT_DECAY = 1 - 1 / 240;
-const DRIFT_SHARE = 0.012;
+const DRIFT_SHARE = 0.004;
 const FACTOR_JUMP_CHANCE = 1 / (2 * MINUTES_PER_DAY);
 const OWN_JUMP_CHANCE = 1 / (4 * MINUTES_PER_DAY);
 const JUMP_VOLS = 25;
-const PULL_TO_START = 1e-6;
+const PULL_TO_START = 1e-5;
 
 /** The generator between two minutes. */
 export type SyntheticState = {

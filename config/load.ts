@@ -1,0 +1,204 @@
+/**
+ * From the texts of the nine files to one frozen configuration in core units, or to the full list of
+ * what is wrong with them. Nothing is guessed; nothing is read anywhere else.
+ */
+import { parse, parseDocument } from "@std/yaml";
+import type { z } from "zod";
+import { exitRules } from "../core/exits/registry.ts";
+import { navRules } from "../core/nav.ts";
+import { buildLimits } from "../core/risk/limits.ts";
+import { type Bucket, bucketOf, routerRules } from "../core/router/rules.ts";
+import { loopRules, type Rules } from "../core/rules.ts";
+import { assignSymbols, buildStrategies, type Strategy } from "../core/strategies/mod.ts";
+import type { Ticker } from "../core/types.ts";
+import { buildUniverse, extendUniverse, type Pair } from "../core/universe.ts";
+import { FILE_NAMES, type FileName, FILES, type Parsed } from "./files.ts";
+import { expectation, problemsOf } from "./problems.ts";
+
+export type Texts = Readonly<Partial<Record<FileName, string>>>;
+
+/** The parsed files together with what they said literally: `check` tells both apart. */
+export type Config = {
+  readonly files: Parsed;
+  readonly inputs: Readonly<Record<FileName, unknown>>;
+};
+
+export type Loaded =
+  | { readonly kind: "config"; readonly config: Config }
+  | { readonly kind: "problems"; readonly problems: readonly string[] };
+
+/** Parses and checks everything; every problem of every file is told at once. */
+export function loadConfig(texts: Texts): Loaded {
+  const problems: string[] = [];
+  const inputs: Partial<Record<FileName, unknown>> = {};
+  const files: Partial<Record<FileName, unknown>> = {};
+  for (const name of FILE_NAMES) {
+    const read = readFile(name, texts[name]);
+    if ("problem" in read) {
+      problems.push(read.problem);
+      continue;
+    }
+    inputs[name] = read.input;
+    const schema: z.ZodType = FILES[name];
+    const parsed = schema.safeParse(read.input, { error: expectation });
+    if (parsed.success) files[name] = parsed.data;
+    else problems.push(...problemsOf(name, parsed.error, { input: read.input, schema }));
+  }
+  if (Object.keys(files).length === FILE_NAMES.length) {
+    problems.push(...crossProblems(files as Parsed));
+  }
+  if (problems.length > 0) return { kind: "problems", problems };
+  return { kind: "config", config: { files: files as Parsed, inputs: inputs as Config["inputs"] } };
+}
+
+/**
+ * The rules the core runs by. `feed` names what the venue offers: with `all`, symbols beyond the
+ * configured ones join the universe.
+ */
+export function buildRules(
+  { files }: Config,
+  { baseMs, tickers, universe }: {
+    baseMs: number;
+    tickers: readonly Ticker[];
+    universe: "config" | "all";
+  },
+): Rules {
+  const runtime = files["runtime.yaml"];
+  const limitKeys = files["risk_limits.json"];
+  const configured = buildUniverse(files["pairs_universe.json"], files["symbol_tiers.json"]).pairs;
+  const offered = new Set(tickers);
+  const pairs: readonly Pair[] = universe === "all"
+    ? extendUniverse(configured, tickers)
+    : configured;
+  const tradable = pairs.filter(({ ticker }) => offered.has(ticker));
+  const strategies = buildStrategies(files["strategy_config.json"]);
+  const buckets: Record<string, Bucket> = {};
+  for (const { ticker } of tradable) {
+    buckets[ticker] = bucketOf(files["liquidity_buckets.json"], ticker);
+  }
+  const loop = loopRules(runtime);
+  return {
+    loop,
+    screenMs: Math.max(loop.sleepMs, baseMs / 4),
+    nav: navRules(limitKeys),
+    limits: buildLimits(limitKeys, files["correlation_groups.json"], slots(strategies)),
+    router: routerRules(runtime),
+    exits: exitRules(runtime),
+    assignments: assignSymbols(strategies, tradable.map(({ ticker }) => ticker)),
+    universe: Object.fromEntries(tradable.map((pair) => [pair.ticker, pair])),
+    buckets,
+  };
+}
+
+/** Timeframes any strategy wants. */
+export function framesOf({ files }: Config): readonly number[] {
+  const strategies = buildStrategies(files["strategy_config.json"]);
+  return strategies.flatMap(({ timeframeMs, higherMs }) =>
+    higherMs === null ? [timeframeMs] : [timeframeMs, higherMs]
+  );
+}
+
+function slots(strategies: readonly Strategy[]): Record<string, number> {
+  return Object.fromEntries(strategies.map(({ id, maxConcurrent }) => [id, maxConcurrent]));
+}
+
+type Read = { readonly input: unknown } | { readonly problem: string };
+
+function readFile(name: FileName, text: string | undefined): Read {
+  if (text === undefined) {
+    const optional = (FILES[name] as z.ZodType).safeParse({}).success;
+    return optional ? { input: {} } : {
+      problem: `${name}: (whole file): expected the file, got nothing; "ballast init" writes it`,
+    };
+  }
+  return name.endsWith(".json") ? readJson(name, text) : readYaml(name, text);
+}
+
+/** JSON strictly; where it is broken, and for keys that stand twice, the YAML reader tells the line. */
+function readJson(name: FileName, text: string): Read {
+  const document = parseDocument(text, { uniqueKeys: true });
+  try {
+    const input: unknown = JSON.parse(text);
+    const [twice] = document.errors.filter(({ code }) => code === "DUPLICATE_KEY");
+    return twice === undefined ? { input } : { problem: `${name}: ${oneLine(twice.message)}` };
+  } catch (error) {
+    const [first] = document.errors;
+    const where = first === undefined ? oneLine(String(error)) : oneLine(first.message);
+    return { problem: `${name}: (whole file): expected JSON, got a syntax error: ${where}` };
+  }
+}
+
+function readYaml(name: FileName, text: string): Read {
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [first] = document.errors;
+  if (first !== undefined) {
+    const where = oneLine(first.message);
+    return { problem: `${name}: (whole file): expected YAML, got a syntax error: ${where}` };
+  }
+  return { input: parse(text) ?? {} };
+}
+
+/** What one file says about another. */
+function crossProblems(files: Parsed): string[] {
+  const problems: string[] = [];
+  const universe = files["pairs_universe.json"].universe;
+  const symbols = new Set(universe.map(({ symbol }) => symbol));
+  const expectKnown = (file: FileName, path: string, symbol: string) => {
+    if (symbols.has(symbol)) return;
+    problems.push(`${file}: ${path}: expected a symbol of pairs_universe.json, got "${symbol}"`);
+  };
+  const { untiered } = buildUniverse(files["pairs_universe.json"], files["symbol_tiers.json"]);
+  for (const symbol of untiered) {
+    const expected = "expected a tier here or in symbol_tiers.json, got neither";
+    problems.push(`pairs_universe.json: ${symbol}: ${expected}`);
+  }
+  for (const symbol of twice(universe.map(({ symbol }) => symbol))) {
+    problems.push(`pairs_universe.json: ${symbol}: expected it once, got it twice`);
+  }
+  const { strategies, vol_target: vol } = files["strategy_config.json"];
+  strategies.forEach(({ symbol }, i) => {
+    if (symbol !== "*") expectKnown("strategy_config.json", `strategies[${i}].symbol`, symbol);
+  });
+  for (const id of twice(strategies.map(({ id }) => id))) {
+    problems.push(`strategy_config.json: strategies: expected the id "${id}" once, got it twice`);
+  }
+  if (vol !== undefined) {
+    const named = vol.symbols === "*" ? [] : vol.symbols;
+    named.forEach((symbol, i) =>
+      expectKnown("strategy_config.json", `vol_target.symbols[${i}]`, symbol)
+    );
+    problems.push(...volProblems(vol));
+  }
+  for (const symbol of Object.keys(files["risk_limits.json"].per_symbol)) {
+    expectKnown("risk_limits.json", `per_symbol.${symbol}`, symbol);
+  }
+  for (const [name, group] of Object.entries(files["correlation_groups.json"].groups)) {
+    group.symbols.forEach((symbol, i) =>
+      expectKnown("correlation_groups.json", `groups.${name}.symbols[${i}]`, symbol)
+    );
+  }
+  return problems;
+}
+
+function volProblems(vol: NonNullable<Parsed["strategy_config.json"]["vol_target"]>): string[] {
+  const problems: string[] = [];
+  const ordered = (low: [string, number], high: [string, number]) => {
+    if (low[1] <= high[1]) return;
+    const text = `expected at least ${low[0]} (${low[1]}), got ${high[1]}`;
+    problems.push(`strategy_config.json: vol_target.${high[0]}: ${text}`);
+  };
+  const { min_per_trade_nav_pct: least, base_per_trade_nav_pct: base } = vol;
+  ordered(["min_per_trade_nav_pct", least], ["base_per_trade_nav_pct", base]);
+  ordered(["base_per_trade_nav_pct", base], ["max_per_trade_nav_pct", vol.max_per_trade_nav_pct]);
+  ordered(["min_vol", vol.min_vol], ["max_vol", vol.max_vol]);
+  ordered(["trend.fast_ema", vol.trend.fast_ema], ["trend.slow_ema", vol.trend.slow_ema]);
+  return problems;
+}
+
+function twice(values: readonly string[]): readonly string[] {
+  return [...new Set(values.filter((value, i) => values.indexOf(value) !== i))];
+}
+
+function oneLine(text: string): string {
+  return text.split("\n")[0]!.replace(/:$/, "");
+}

@@ -1,0 +1,105 @@
+/**
+ * The shell around the decision: it holds the one memory, feeds the history, runs the two steps and
+ * contains what goes wrong in the second. An entry's bug never stops an exit; a bug in the first
+ * step stops the process, because trading on an impossible state is worse than not trading.
+ */
+import type { Decision } from "../core/executor.ts";
+import type { History } from "../core/history.ts";
+import type { Memory } from "../core/memory.ts";
+import type { Observation } from "../core/ports.ts";
+import { protect } from "../core/protect.ts";
+import type { Rules } from "../core/rules.ts";
+import { seek } from "../core/seek.ts";
+import type { Step } from "../core/work.ts";
+
+/** Who paused when the second step threw. */
+export const ENGINE_FAULT = "engine_fault";
+
+export type Fault = { readonly seq: number; readonly stage: string; readonly message: string };
+
+/** A throw in `protect`: the state is impossible, the process must end. */
+export class ProtectFault extends Error {
+  constructor(cause: unknown) {
+    super(`protect: ${messageOf(cause)}`, { cause });
+  }
+}
+
+export class Engine {
+  readonly rules: Rules;
+  readonly history: History;
+  readonly #onFault: (fault: Fault) => void;
+  readonly #protectOnly: boolean;
+  #memory: Memory;
+
+  constructor(
+    { memory, rules, history, protectOnly, onFault }: {
+      memory: Memory;
+      rules: Rules;
+      history: History;
+      /** After repeated assertion failures: protect what is there, open nothing. */
+      protectOnly: boolean;
+      onFault: (fault: Fault) => void;
+    },
+  ) {
+    this.rules = rules;
+    this.history = history;
+    this.#memory = memory;
+    this.#protectOnly = protectOnly;
+    this.#onFault = onFault;
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  /** One tick: both steps, or the first alone. */
+  decide(seen: Observation): Decision {
+    for (const { ticker, candles } of seen.candles) {
+      for (const candle of candles) this.history.append(ticker, candle);
+    }
+    const before = this.#memory;
+    const safe = this.#protect(seen);
+    const { memory, commands, events } = this.#seek(seen, safe);
+    this.#memory = memory;
+    return {
+      before,
+      memory,
+      seen,
+      commands: [...safe.commands, ...commands],
+      events: [...safe.events, ...events],
+    };
+  }
+
+  #protect(seen: Observation): Step {
+    const { rules, history } = this;
+    try {
+      return protect({ memory: this.#memory, seen, rules, history });
+    } catch (error) {
+      throw new ProtectFault(error);
+    }
+  }
+
+  #seek(seen: Observation, { memory }: Step): Step {
+    const { rules, history } = this;
+    const nothing: Step = { memory, commands: [], events: [] };
+    const faulty = memory.operator.state === "PAUSED" && memory.operator.by === ENGINE_FAULT;
+    if (this.#protectOnly || faulty) return nothing;
+    try {
+      return seek({ memory, seen, rules, history });
+    } catch (error) {
+      const message = messageOf(error);
+      this.#onFault({ seq: memory.pulse.seq, stage: "seek", message });
+      const operator = {
+        state: "PAUSED",
+        sinceMs: seen.nowMs,
+        by: ENGINE_FAULT,
+        reason: message,
+      } as const;
+      return { ...nothing, memory: { ...memory, operator } };
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,148 @@
+/**
+ * How files are written: atomically (a temporary file in the same folder, synced, renamed, the
+ * folder synced) or appended a whole line at a time. A reader sees an old file or a new one, never
+ * half of one.
+ */
+
+/** Writes all bytes: a write may be partial. */
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) written += file.writeSync(bytes.subarray(written));
+}
+
+/** Replaces a file as a whole. `keepPrevious` leaves the generation before beside it as `.prev`. */
+export async function writeAtomic(
+  path: string,
+  text: string,
+  { sync, keepPrevious = false }: { sync: boolean; keepPrevious?: boolean },
+): Promise<void> {
+  const temporary = `${path}.tmp-${Deno.pid}`;
+  try {
+    using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+    writeAll(file, new TextEncoder().encode(text));
+    if (sync) await file.syncData();
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw error;
+  }
+  if (keepPrevious && await isThere(path)) await Deno.rename(path, `${path}.prev`);
+  await Deno.rename(temporary, path);
+}
+
+/** Makes renames in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
+
+/** The text of a file, or null when there is none. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Temporary files that a crash left behind are of no use to anybody. */
+export async function removeTemporary(folder: string): Promise<void> {
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    if (isFile && /\.tmp-\d+$/.test(name)) await removeIfThere(`${folder}/${name}`);
+  }
+}
+
+/**
+ * An append-only file of lines. A line that a crash has torn is cut off when the file is opened,
+ * and the number of bytes cut is told.
+ */
+export class LineFile {
+  readonly path: string;
+  #file: Deno.FsFile;
+  #bytes: number;
+  /** Bytes of a torn last line that were cut off at opening. */
+  readonly tornBytes: number;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#file = Deno.openSync(path, { read: true, write: true, create: true });
+    const size = this.#file.statSync().size;
+    const whole = wholeLines(this.#file, size);
+    this.tornBytes = size - whole;
+    if (this.tornBytes > 0) this.#file.truncateSync(whole);
+    this.#bytes = whole;
+    this.#file.seekSync(whole, Deno.SeekMode.Start);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  append(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
+    writeAll(this.#file, bytes);
+    this.#bytes += bytes.length;
+  }
+
+  async sync(): Promise<void> {
+    await this.#file.syncData();
+  }
+
+  /** Moves what has been written aside under `name` (in the same folder) and begins anew. */
+  rotate(name: string): void {
+    this.#file.close();
+    Deno.renameSync(this.path, `${folderOf(this.path)}/${name}`);
+    this.#file = Deno.openSync(this.path, { read: true, write: true, create: true });
+    this.#bytes = 0;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** The length of a file up to its last newline. */
+function wholeLines(file: Deno.FsFile, size: number): number {
+  const chunk = new Uint8Array(65_536);
+  let end = size;
+  while (end > 0) {
+    const start = Math.max(0, end - chunk.length);
+    file.seekSync(start, Deno.SeekMode.Start);
+    const part = chunk.subarray(0, end - start);
+    let read = 0;
+    while (read < part.length) read += file.readSync(part.subarray(read)) ?? part.length;
+    const newline = part.lastIndexOf(10);
+    if (newline >= 0) return start + newline + 1;
+    end = start;
+  }
+  return 0;
+}
+
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, slash);
+}
+
+/** A stamp for file names: 20260101T000000Z. */
+export function fileStamp(ms: number): string {
+  return new Date(ms).toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
+}

@@ -1,0 +1,147 @@
+/**
+ * The journal: one row per tick that changed something, on disk before any of its orders leaves.
+ * A row holds what happened, what was asked for and how the memory changed, so recovery folds rows
+ * and never decides again. No wall time, process or host is in it: the same run gives the same bytes.
+ */
+import type { EngineEvent } from "../core/events.ts";
+import type { Decision } from "../core/executor.ts";
+import { type Memory, VOLATILE } from "../core/memory.ts";
+import { type Change, diff, type Patch } from "../core/patch.ts";
+import type { Command } from "../core/ports.ts";
+import { assert } from "../core/assert.ts";
+import { fileStamp, folderOf, LineFile } from "./files.ts";
+
+export type JournalRow = {
+  readonly seq: number;
+  readonly ts: string;
+  readonly events: readonly EngineEvent[];
+  readonly commands: readonly Command[];
+  readonly patch: Patch;
+};
+
+/** A file is moved aside at the first checkpoint after it has grown beyond this. */
+const ROTATE_BYTES = 10_000_000;
+
+/** Events after which a row must not be lost to a power failure. */
+const DURABLE: ReadonlySet<EngineEvent["kind"]> = new Set([
+  "order_fill",
+  "order_close",
+  "registry",
+  "adjustment",
+  "account_rule",
+  "exit_trigger",
+]);
+
+/** The row of a decision; null when nothing changed but the pulse. Vetoes have a log of their own. */
+export function journalRow(
+  before: Memory,
+  { memory, events, commands }: Pick<Decision, "memory" | "events" | "commands">,
+): JournalRow | null {
+  const told = events.filter(({ kind }) => kind !== "veto");
+  const patch = diff(before, memory);
+  const moved = patch.some((change) => !isVolatile(change));
+  if (!moved && commands.length === 0 && told.length === 0) return null;
+  const { seq, nowMs } = memory.pulse;
+  return { seq, ts: new Date(nowMs).toISOString(), events: told, commands, patch };
+}
+
+/** True when the row must be synced before its commands leave. */
+export function mustSync({ events, commands, patch }: JournalRow): boolean {
+  return commands.length > 0 || events.some(({ kind }) => DURABLE.has(kind)) ||
+    patch.some(([path]) => path[0] === "operator");
+}
+
+function isVolatile([path]: Change): boolean {
+  return VOLATILE.some(([slice, field]) =>
+    path[0] === slice && (field === null || path[1] === field)
+  );
+}
+
+/** The journal of one data directory, open for appending. */
+export class Journal {
+  readonly #file: LineFile;
+  #written: Memory;
+  #rowsSinceCheckpoint = 0;
+
+  constructor(path: string, memory: Memory) {
+    this.#file = new LineFile(path);
+    this.#written = memory;
+  }
+
+  get tornBytes(): number {
+    return this.#file.tornBytes;
+  }
+
+  get rowsSinceCheckpoint(): number {
+    return this.#rowsSinceCheckpoint;
+  }
+
+  /** Appends the row of a decision, if it has one. `durable` is false where nothing is at stake. */
+  async record(decision: Decision, { durable }: { durable: boolean }): Promise<void> {
+    const row = journalRow(this.#written, decision);
+    if (row === null) return;
+    const text = JSON.stringify(row, refuseNonFinite);
+    this.#file.append([text]);
+    this.#written = decision.memory;
+    this.#rowsSinceCheckpoint += 1;
+    if (durable && mustSync(row)) await this.#file.sync();
+  }
+
+  /** Called when a checkpoint of `seq` is on disk. */
+  checkpointed(seq: number, nowMs: number): void {
+    this.#rowsSinceCheckpoint = 0;
+    if (this.#file.bytes < ROTATE_BYTES) return;
+    this.#file.rotate(`journal-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** Rows after `seq`, oldest first, over the current file and as many older ones as are needed. */
+export async function readJournal(path: string, seq: number): Promise<readonly JournalRow[]> {
+  const rows: JournalRow[] = [];
+  for (const file of await journalFiles(path)) {
+    const text = await Deno.readTextFile(file);
+    const lines = text.split("\n");
+    // The last piece is empty or torn: a row counts only with its newline.
+    lines.pop();
+    const parsed = lines.map((line, i) => parseRow(line, `${file}:${i + 1}`));
+    rows.unshift(...parsed.filter((row) => row.seq > seq));
+    if (parsed[0] !== undefined && parsed[0].seq <= seq + 1) break;
+  }
+  return rows;
+}
+
+function parseRow(line: string, where: string): JournalRow {
+  try {
+    return JSON.parse(line) as JournalRow;
+  } catch (error) {
+    throw new Error(
+      `Cannot recover as ${where} must be a journal row: ${String(error)}; ` +
+        "what is before it is intact, nothing has been changed",
+    );
+  }
+}
+
+/** The journal's files, newest first. */
+async function journalFiles(path: string): Promise<string[]> {
+  const folder = folderOf(path);
+  const older: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (/^journal-.*\.jsonl$/.test(name)) older.push(`${folder}/${name}`);
+  }
+  const current: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (`${folder}/${name}` === path) current.push(path);
+  }
+  const order = (file: string) => file.slice(file.lastIndexOf("-"));
+  return [...current, ...older.toSorted((a, b) => order(a) < order(b) ? 1 : -1)];
+}
+
+/** A number that JSON cannot hold is a bug: it must stop the run, not become null on disk. */
+function refuseNonFinite(key: string, value: unknown): unknown {
+  if (typeof value === "number") assert(Number.isFinite(value), `"${key}" is a finite number`);
+  return value;
+}
