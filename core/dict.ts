@@ -30,3 +30,8 @@ export function keep<K extends string, T>(
   const kept = entries.filter(([key, value]) => passes(value, key));
   return kept.length === entries.length ? dict : Object.fromEntries(kept) as Readonly<Record<K, T>>;
 }
+
+/** True for a plain object: not a list, not null. */
+export function isDict(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

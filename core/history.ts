@@ -5,24 +5,27 @@
  * the candles it was given last, so a restart that loads the same candles sees the same numbers.
  */
 import { assert } from "./assert.ts";
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "./units.ts";
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import type { Candle, Ticker } from "./types.ts";
 
 /** Candles kept per series; the longest look-back of any part must fit. */
 export const SERIES_CAPACITY = 800;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
+  s: MS_PER_SECOND,
   m: MS_PER_MINUTE,
   h: MS_PER_HOUR,
   d: MS_PER_DAY,
   w: 7 * MS_PER_DAY,
 };
+/** A count and a unit, also spelt out; a bare "M" would be a month and is none of them. */
+const TIMEFRAME = /^(\d+) ?(s|m|H|h|D|d|W|w|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?)$/;
 
 /** Milliseconds of a timeframe label such as "15m", "1h", "1d", "1w"; null when it is not one. */
 export function timeframeMs(label: string): number | null {
-  const parts = /^(\d+)([mhdw])$/.exec(label);
+  const parts = TIMEFRAME.exec(label.trim());
   if (parts === null || Number(parts[1]) === 0) return null;
-  return Number(parts[1]) * UNIT_MS[parts[2]!]!;
+  return Number(parts[1]) * UNIT_MS[parts[2]![0]!.toLowerCase()]!;
 }
 
 /** The usual label of a timeframe, e.g. 900000 is "15m". */

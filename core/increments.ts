@@ -44,13 +44,18 @@ export function unitsToNumber(units: number, inc: Increment): number {
   return (units * inc.scaled) / 10 ** inc.decimals;
 }
 
-/** `units` increments as decimal text with exactly the decimals of the increment as it was spelt. */
-export function unitsToText(units: number, inc: Increment): string {
-  const spelt = Math.max(inc.decimals, spelledDecimals(inc.text));
-  const total = BigInt(units) * BigInt(inc.scaled) * 10n ** BigInt(spelt - inc.decimals);
+/** `units` increments as decimal text with exactly the decimals of the increment: 0.10 has one. */
+export function unitsToText(units: number, { scaled, decimals }: Increment): string {
+  const total = BigInt(units) * BigInt(scaled);
   const sign = total < 0n ? "-" : "";
-  const digits = (total < 0n ? -total : total).toString().padStart(spelt + 1, "0");
-  return spelt === 0 ? sign + digits : `${sign}${digits.slice(0, -spelt)}.${digits.slice(-spelt)}`;
+  const digits = (total < 0n ? -total : total).toString().padStart(decimals + 1, "0");
+  if (decimals === 0) return sign + digits;
+  return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
+}
+
+/** Value of whole lots at a price. */
+export function lotsToUsd(lots: number, { px, lot }: { px: number; lot: Increment }): number {
+  return unitsToNumber(lots, lot) * px;
 }
 
 /** The quotient in floats, or null when it is too close to a whole number to be trusted. */
@@ -81,9 +86,4 @@ function decimal(text: string): { digits: bigint; decimals: number } {
   assert(parts !== null && whole.length + fraction.length > 0, `a decimal number: ${text}`);
   const digits = BigInt(whole + fraction) * (parts[1] === "-" ? -1n : 1n);
   return { digits, decimals: fraction.length - Number(parts[4] ?? 0) };
-}
-
-function spelledDecimals(text: string): number {
-  const { decimals } = decimal(text);
-  return Math.max(0, decimals);
 }

@@ -1,10 +1,11 @@
 /** Technical indicators over closed candles. Arrays run oldest to newest; pure and total. */
 import { mean, populationStd } from "./stats.ts";
+import type { Side } from "./types.ts";
 
 /** Half-width of the dead band around the moving average in which there is no trend. */
 const TREND_BAND_FRAC = 0.005;
 const RSI_MAX = 100;
-const RSI_NEUTRAL = 50;
+export const RSI_NEUTRAL = 50;
 
 export type Trend = "BULL" | "BEAR" | "NEUTRAL";
 
@@ -44,6 +45,11 @@ export function trend(closes: ArrayLike<number>, period: number): Trend {
   if (last > average * (1 + TREND_BAND_FRAC)) return "BULL";
   if (last < average * (1 - TREND_BAND_FRAC)) return "BEAR";
   return "NEUTRAL";
+}
+
+/** True when a trend runs against a side: nobody buys into a fall or sells into a rise. */
+export function opposes(trend: Trend, side: Side): boolean {
+  return side === "LONG" ? trend === "BEAR" : trend === "BULL";
 }
 
 /**

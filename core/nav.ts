@@ -5,16 +5,25 @@
  * of every figure until three readings agree.
  */
 import { z } from "zod";
-import { factor, frac, hours, MS_PER_DAY, MS_PER_HOUR, seconds, usd } from "./units.ts";
+import {
+  factor,
+  frac,
+  hours,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  MS_PER_SECOND,
+  seconds,
+  usd,
+} from "./units.ts";
 import type { Account, Dict, Reading } from "./types.ts";
 import type { EngineEvent } from "./events.ts";
 
 /** Assets that count one to one as US dollars. */
 export const PAR_ASSETS: readonly string[] = ["USDT", "USDC", "FDUSD"];
 /** A reading stamped further ahead of the engine's clock than this is not believed. */
-const FUTURE_TOLERANCE_MS = 5_000;
+const FUTURE_TOLERANCE_MS = 5 * MS_PER_SECOND;
 const ACCEPT_READINGS = 3;
-const ACCEPT_SPACING_MS = 10_000;
+const ACCEPT_SPACING_MS = 10 * MS_PER_SECOND;
 const ACCEPT_BAND_FRAC = 0.05;
 const ROLLING_MS = MS_PER_DAY;
 const REBASE_SPACING_MS = 7 * MS_PER_DAY;

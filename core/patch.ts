@@ -3,6 +3,7 @@
  * share structure are compared by reference first, so a small change of a large memory is cheap.
  */
 import { assert } from "./assert.ts";
+import { isDict } from "./dict.ts";
 
 /** `[path, value]` sets, `[path]` removes. Arrays are replaced as a whole. */
 export type Change =
@@ -58,8 +59,4 @@ function same(before: unknown, after: unknown): boolean {
   if (typeof before !== "object" || typeof after !== "object") return false;
   if (before === null || after === null) return false;
   return JSON.stringify(before) === JSON.stringify(after);
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

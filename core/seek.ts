@@ -10,7 +10,7 @@ import { MODE_SIZE_FRAC, riskMode } from "./risk/mode.ts";
 import { type Verdict, vet } from "./risk/mod.ts";
 import { type Plan, planEntry } from "./router/route.ts";
 import { screen } from "./screener.ts";
-import type { Approved, Entry } from "./types.ts";
+import type { Entry } from "./types.ts";
 import { begin, change, finish, moveRoute, type Step, type StepInput, type Work } from "./work.ts";
 import { reserveEntry, worldOf } from "./world.ts";
 
@@ -58,7 +58,7 @@ function consider(work: Work, entry: Entry, world: World): World {
   }
   work.events.push(plan.event);
   moveRoute(work, plan.route);
-  return reserveEntry(world, verdict.intent as Approved<Entry>, rules);
+  return reserveEntry(world, verdict.intent, rules);
 }
 
 function conclude(work: Work, signals: number): void {

@@ -31,6 +31,16 @@ export function quantile(values: readonly number[], q: number): number | null {
   return below + (above - below) * (rank - low);
 }
 
+/** A rolling window: its newest `capacity` finite numbers, oldest first; anything else is ignored. */
+export function offer(
+  window: readonly number[],
+  value: unknown,
+  capacity: number,
+): readonly number[] {
+  if (typeof value !== "number" || !Number.isFinite(value)) return window;
+  return [...window, value].slice(-capacity);
+}
+
 /** Natural-log returns, one fewer than prices; 0 where either price is not positive. */
 export function logReturns(prices: ArrayLike<number>): Float64Array {
   const returns = new Float64Array(Math.max(0, prices.length - 1));

@@ -15,11 +15,21 @@ export const MS_PER_HOUR = 3_600_000;
 export const MS_PER_DAY = 86_400_000;
 const PERCENT_PER_UNIT = 100;
 
+/** A figure in percent as a fraction: where something outside insists on percent. */
+export function fromPercent(percent: number): number {
+  return percent / PERCENT_PER_UNIT;
+}
+
+/** A duration or an instant in seconds: rows and messages for people carry those. */
+export function toSeconds(ms: number): number {
+  return ms / MS_PER_SECOND;
+}
+
 /** A fraction of something: 0.04 is 4 %. `max` above 1 is for leverage-like ratios (1.5 = 150 %). */
 export function frac(max = 1, min = 0): z.ZodNumber {
   const expected = `a fraction from ${min} to ${max} (0.04 is 4 %)`;
   const hint = (input: unknown) => {
-    const value = Number(input) / PERCENT_PER_UNIT;
+    const value = fromPercent(Number(input));
     const fits = value >= min && value <= max;
     return fits ? `${expected}; this looks like percent, write ${plain(value)}` : expected;
   };
@@ -90,7 +100,7 @@ function duration(
 ): z.ZodType<number, number> {
   const expected = `${unit} from ${min} to ${max}`;
   const hint = (input: unknown) => {
-    const value = Number(input) / MS_PER_SECOND;
+    const value = toSeconds(Number(input));
     const fits = unit === "seconds" && Number(input) >= 1_000 && value >= min && value <= max;
     return fits ? `${expected}; this looks like milliseconds, write ${plain(value)}` : expected;
   };

@@ -12,7 +12,7 @@ import { advance, routeOrderId } from "./router/advance.ts";
 import { type Order, tendOrder } from "./router/orders.ts";
 import { EMPTY_STATS, learn } from "./router/quality.ts";
 import { averagePx, type Route } from "./router/route.ts";
-import { unitsToNumber } from "./increments.ts";
+import { lotsToUsd } from "./increments.ts";
 import type { Rules } from "./rules.ts";
 import { positionKey, type Ticker } from "./types.ts";
 
@@ -106,7 +106,7 @@ export function tendOrders(work: Work): void {
 /** Value of lots at a price; 0 for a symbol the venue does not list any more. */
 export function valueUsd(work: Work, ticker: Ticker, lots: number, px: number): number {
   const market = work.seen.market.market(ticker);
-  return market === null ? 0 : unitsToNumber(lots, market.lot) * px;
+  return market === null ? 0 : lotsToUsd(lots, { px, lot: market.lot });
 }
 
 function learnFrom(work: Work, route: Route, events: readonly EngineEvent[]): void {

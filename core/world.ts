@@ -1,19 +1,12 @@
 /** The world a risk check sees: exposures at marks, with everything that is under way reserved. */
-import { unitsToNumber } from "./increments.ts";
+import { lotsToUsd } from "./increments.ts";
 import type { Memory } from "./memory.ts";
 import { viewAccount } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
 import type { Leg, Tradable, World } from "./risk/check.ts";
 import type { Limits } from "./risk/limits.ts";
 import type { Rules } from "./rules.ts";
-import {
-  type Approved,
-  type Entry,
-  type Market,
-  type PositionKey,
-  positionKey,
-  type Ticker,
-} from "./types.ts";
+import { type Approved, type Entry, type PositionKey, positionKey, type Ticker } from "./types.ts";
 
 /** Builds the world of this instant from memory and marks. */
 export function worldOf(memory: Memory, view: MarketView, rules: Rules): World {
@@ -44,7 +37,7 @@ export function worldOf(memory: Memory, view: MarketView, rules: Rules): World {
     const px = view.mark(ticker)?.px ?? holding.entryPx;
     const market = view.market(ticker);
     if (market === null) continue;
-    const usd = valueUsd(lots, px, market);
+    const usd = lotsToUsd(lots, { px, lot: market.lot });
     world = reserve(world, { ticker, side, usd, lots, strategyId }, rules);
   }
   for (const route of Object.values(memory.routes)) {
@@ -53,7 +46,7 @@ export function worldOf(memory: Memory, view: MarketView, rules: Rules): World {
     const px = view.mark(ticker)?.px ?? decisionMidPx;
     const market = view.market(ticker);
     if (market === null || px === null) continue;
-    const usd = valueUsd(route.lots - route.filledLots, px, market);
+    const usd = lotsToUsd(route.lots - route.filledLots, { px, lot: market.lot });
     world = reserve(world, { ticker, side, usd, lots: 0, strategyId }, rules);
   }
   return world;
@@ -110,8 +103,4 @@ function addGroups(
 
 function add(sums: Readonly<Record<string, number>>, key: string, amount: number) {
   return { ...sums, [key]: (sums[key] ?? 0) + amount };
-}
-
-function valueUsd(lots: number, px: number, market: Market): number {
-  return unitsToNumber(lots, market.lot) * px;
 }

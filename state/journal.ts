@@ -62,6 +62,7 @@ export class Journal {
   readonly #file: LineFile;
   #written: Memory;
   #rowsSinceCheckpoint = 0;
+  #rotateTo: string | null = null;
 
   constructor(path: string, memory: Memory) {
     this.#file = new LineFile(path);
@@ -80,6 +81,8 @@ export class Journal {
   async record(decision: Decision, { durable }: { durable: boolean }): Promise<void> {
     const row = journalRow(this.#written, decision);
     if (row === null) return;
+    if (this.#rotateTo !== null) this.#file.rotate(this.#rotateTo);
+    this.#rotateTo = null;
     const text = JSON.stringify(row, refuseNonFinite);
     this.#file.append([text]);
     this.#written = decision.memory;
@@ -87,11 +90,11 @@ export class Journal {
     if (durable && mustSync(row)) await this.#file.sync();
   }
 
-  /** Called when a checkpoint of `seq` is on disk. */
+  /** Called when a checkpoint of `seq` is on disk; a long file is moved aside before the next row. */
   checkpointed(seq: number, nowMs: number): void {
     this.#rowsSinceCheckpoint = 0;
     if (this.#file.bytes < ROTATE_BYTES) return;
-    this.#file.rotate(`journal-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`);
+    this.#rotateTo = `journal-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`;
   }
 
   close(): void {

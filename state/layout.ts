@@ -36,3 +36,17 @@ export async function makeFolders(layout: Layout): Promise<void> {
     await Deno.mkdir(folder, { recursive: true });
   }
 }
+
+/** Moves everything an earlier run wrote to `logs.old-<stamp>`, the held lock apart. */
+export async function moveAside(layout: Layout): Promise<string> {
+  const stamp = new Date().toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
+  const target = `${layout.root}.old-${stamp}`;
+  await Deno.mkdir(`${target}/state`, { recursive: true });
+  await Deno.rename(layout.execution, `${target}/execution`);
+  await Deno.rename(layout.sim, `${target}/sim`);
+  for await (const { name } of Deno.readDir(layout.state)) {
+    const path = `${layout.state}/${name}`;
+    if (path !== layout.lock) await Deno.rename(path, `${target}/state/${name}`);
+  }
+  return target;
+}

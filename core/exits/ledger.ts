@@ -3,7 +3,7 @@
  * it compares with what the venue says. Always true: a trade id is booked once; a flat leg has no
  * entry; average cost per leg, fees and funding kept beside the gross result.
  */
-import { unitsToNumber } from "../increments.ts";
+import { lotsToUsd, unitsToNumber } from "../increments.ts";
 import type { EngineEvent } from "../events.ts";
 import type { Dict, ExitReason, Market, PositionKey, Side, Ticker, Trade } from "../types.ts";
 import { positionKey, signOf } from "../types.ts";
@@ -135,7 +135,7 @@ export function unrealizedUsd(holding: Holding, px: number, market: Market): num
 
 /** Value of a leg at a price, without sign. */
 export function notionalUsd(holding: Holding, px: number, market: Market): number {
-  return unitsToNumber(holding.lots, market.lot) * px;
+  return lotsToUsd(holding.lots, { px, lot: market.lot });
 }
 
 /** A name for the time from flat to flat, the same after any restart. */
@@ -275,6 +275,11 @@ export type Reconciliation = {
   readonly missingLevels: readonly PositionKey[];
   readonly staleLevels: readonly PositionKey[];
 };
+
+/** True when any of the four lists names a leg. */
+export function hasMismatch(lists: Reconciliation): boolean {
+  return Object.values(lists).some((keys) => keys.length > 0);
+}
 
 type LevelPair = { readonly slPx: number | null; readonly tpPx: number | null };
 

@@ -1,4 +1,5 @@
 /** Checks on the state of the account: may anything be opened at all? */
+import { toSeconds } from "../units.ts";
 import { gate } from "./check.ts";
 
 /** The operator or a fault of the engine has paused entries. */
@@ -29,7 +30,7 @@ export const navStale = gate("nav_stale", "nav_stale", (_entry, world) => {
     thresholds: { nav_state: "fresh" },
     observations: {
       nav_state: nav.kind,
-      nav_age_s: nav.kind === "missing" ? null : nav.ageMs / 1_000,
+      nav_age_s: nav.kind === "missing" ? null : toSeconds(nav.ageMs),
       positions_known: String(world.positionsKnown),
     },
   };

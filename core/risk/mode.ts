@@ -1,4 +1,5 @@
 /** The one-word state of risk: what it is, why, and how much size it leaves. */
+import { toSeconds } from "../units.ts";
 import type { World } from "./check.ts";
 import type { Limits } from "./limits.ts";
 
@@ -25,7 +26,7 @@ export function riskMode(world: World, limits: Limits): ModeView {
   const { nav, anomaly, ddFrac, dayLossFrac, circuit } = world.account;
   if (!world.positionsKnown) return halted("positions_unknown");
   if (nav.kind === "missing") return halted("nav_missing");
-  if (nav.kind === "stale") return halted(`nav_stale_age=${Math.round(nav.ageMs / 1_000)}s`);
+  if (nav.kind === "stale") return halted(`nav_stale_age=${Math.round(toSeconds(nav.ageMs))}s`);
   if (!(nav.navUsd > 0)) return halted("nav_nonpositive");
   if (ddFrac === null || dayLossFrac === null) return halted("drawdown_unknown");
   if (circuit !== null) return { mode: "DEFENSIVE", reason: "circuit_breaker_active", score: 0.9 };

@@ -4,7 +4,7 @@
  */
 import type { EngineEvent } from "../events.ts";
 import { clientOrderId, type Lineage } from "../ids.ts";
-import { unitsToNumber } from "../increments.ts";
+import { lotsToUsd, unitsToNumber } from "../increments.ts";
 import type { Command, NewOrder } from "../ports.ts";
 import { type Book, buys, type Market } from "../types.ts";
 import { BPS_PER_UNIT } from "../units.ts";
@@ -92,7 +92,8 @@ export function childLots(
   const remaining = remainingLots(route, sight);
   if (remaining <= maxLots) return remaining;
   const slices = Math.ceil(remaining / maxLots);
-  const lotUsd = unitsToNumber(1, sight.market.lot) * (referencePx(route, sight) ?? 0);
+  const px = referencePx(route, sight) ?? 0;
+  const lotUsd = lotsToUsd(1, { px, lot: sight.market.lot });
   return splitLots(remaining, { slices, lotUsd, minChildUsd: rules.minChildUsd })[0]!;
 }
 
@@ -100,7 +101,7 @@ export function childLots(
 export function isDust(route: Route, sight: RouteSight, rules: RouterRules): boolean {
   const px = referencePx(route, sight);
   if (px === null) return false;
-  const leftUsd = unitsToNumber(remainingLots(route, sight), sight.market.lot) * px;
+  const leftUsd = lotsToUsd(remainingLots(route, sight), { px, lot: sight.market.lot });
   return leftUsd < Math.max(rules.minChildUsd, MIN_NOTIONAL_ROOM * sight.market.minNotionalUsd);
 }
 

@@ -12,6 +12,8 @@ const EWMA_WEIGHT = 1 - 0.5 ** (1 / HALF_LIFE_TRADES);
 export const MIN_EVENTS_COUNT = 5;
 export const BASE_SCORE = 0.95;
 const SCORE_MIN = 0.2;
+const STRONG_SCORE = 0.9;
+const WEAK_SCORE = 0.5;
 const BUCKET_PENALTY: Dict<number> = { A_HIGH: 0, B_MEDIUM: 0.05, C_LOW: 0.15 };
 
 /** Running figures of one symbol. */
@@ -122,12 +124,17 @@ export function qualityOf(stats: SymbolStats, bucket: string): Quality {
   return {
     score,
     insufficient,
-    label: insufficient ? "UNKNOWN" : score >= 0.9 ? "STRONG" : score <= 0.5 ? "WEAK" : "NEUTRAL",
+    label: insufficient ? "UNKNOWN" : qualityLabel(score),
     averageSlippageBps: notionalUsd > 0 ? (slippageUsd / notionalUsd) * BPS_PER_UNIT : null,
     driftBps,
     driftBucket,
     latencyBucket,
   };
+}
+
+/** The word for a score that rests on enough evidence. */
+export function qualityLabel(score: number): "STRONG" | "NEUTRAL" | "WEAK" {
+  return score >= STRONG_SCORE ? "STRONG" : score <= WEAK_SCORE ? "WEAK" : "NEUTRAL";
 }
 
 function blend(average: number | null, value: number | null): number | null {

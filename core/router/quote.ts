@@ -4,6 +4,8 @@ import { BPS_PER_UNIT } from "../units.ts";
 
 /** Offsets are exact to this fraction of a basis point. */
 const OFFSET_STEPS_PER_BP = 10_000;
+const ESTIMATE_MIN_BPS = -10;
+const ESTIMATE_MAX_BPS = 200;
 
 export type Touch = { readonly bidTicks: number; readonly askTicks: number };
 
@@ -68,11 +70,22 @@ export function expectedSlippageBps(
   { buys, lots }: { buys: boolean; lots: number },
 ): number | null {
   const touch = touchOf(book);
-  if (touch === null || lots <= 0) return null;
-  const averageTicks = walk(buys ? book.asks : book.bids, lots);
-  if (averageTicks === null) return null;
-  const mid = midTicks(touch);
-  return ((buys ? averageTicks - mid : mid - averageTicks) / mid) * BPS_PER_UNIT;
+  if (touch === null) return null;
+  return sweepBps(buys ? book.asks : book.bids, { buys, lots, mid: midTicks(touch) });
+}
+
+/** The same for the levels of one side and a mid of their own, all in the same units. */
+export function sweepBps(
+  levels: readonly Level[],
+  { buys, lots, mid }: { buys: boolean; lots: number; mid: number },
+): number | null {
+  const average = mid > 0 && lots > 0 ? walk(levels, lots) : null;
+  return average === null ? null : slippageBps({ px: average, referencePx: mid, buys });
+}
+
+/** An estimate as it may enter an average: one absurd book must not rule it for a hundred trades. */
+export function boundedBps(estimateBps: number): number {
+  return Math.min(ESTIMATE_MAX_BPS, Math.max(ESTIMATE_MIN_BPS, estimateBps));
 }
 
 /** What a fill cost against a reference price, in basis points, cost positive. */
@@ -83,7 +96,7 @@ export function slippageBps(
   return ((buys ? px - referencePx : referencePx - px) / referencePx) * BPS_PER_UNIT;
 }
 
-/** Average price in ticks over the levels that `lots` would take; null when they do not suffice. */
+/** Average price over the levels that `lots` would take; null when they do not suffice. */
 function walk(levels: readonly Level[], lots: number): number | null {
   let [left, sum] = [lots, 0];
   for (const level of levels) {

@@ -8,7 +8,7 @@ import type { Approved, Book, Entry, Market, Reduce, Trade } from "../types.ts";
 import { buys } from "../types.ts";
 import type { Effect, ExitReason, Levels, Side, Ticker } from "../types.ts";
 import { normalizeOrder, type RouteRefusal } from "./normalize.ts";
-import { expectedSlippageBps, midTicks, slippageBps, touchOf } from "./quote.ts";
+import { boundedBps, expectedSlippageBps, midTicks, slippageBps, touchOf } from "./quote.ts";
 import type { RouterRules } from "./rules.ts";
 
 export type RouteStatus = "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
@@ -173,6 +173,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
   const { effect, lots, nowMs, market, book } = birth;
   const touch = touchOf(book);
   const direction = buys(intent.side, effect);
+  const estimateBps = book === null ? null : expectedSlippageBps(book, { buys: direction, lots });
   return {
     id: `r:${intent.id}`,
     intentId: intent.id,
@@ -187,7 +188,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
     levels: null,
     decidedMs: nowMs,
     decisionMidPx: touch === null ? null : unitsToNumber(midTicks(touch), market.tick),
-    expectedBps: book === null ? null : expectedSlippageBps(book, { buys: direction, lots }),
+    expectedBps: estimateBps === null ? null : boundedBps(estimateBps),
     offsetBps: rules.offsetBps,
     filledLots: 0,
     makerLots: 0,

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { timeframeMs } from "../history.ts";
-import { atr, rsi, trend, zscore } from "../indicators.ts";
+import { atr, opposes, rsi, trend, zscore } from "../indicators.ts";
 import { count, factor, frac, symbol } from "../units.ts";
 import type { Levels, Side } from "../types.ts";
 import { signOf } from "../types.ts";
@@ -119,7 +119,7 @@ function evaluate({ bars, px }: StrategyInput, keys: Keys, needed: number): Opin
   if (side === "SHORT" && !keys.short_enabled) {
     return { kind: "refused", side, reason: "short_disabled", observations };
   }
-  if ((side === "SHORT" && direction === "BULL") || (side === "LONG" && direction === "BEAR")) {
+  if (opposes(direction, side)) {
     return { kind: "refused", side, reason: "counter_trend", observations };
   }
   const range = atr(

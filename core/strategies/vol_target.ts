@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { SERIES_CAPACITY, timeframeMs } from "../history.ts";
-import { atr, ema, rsi, trend } from "../indicators.ts";
+import { atr, ema, opposes, rsi, trend } from "../indicators.ts";
 import { count, factor, frac, MS_PER_DAY, symbol } from "../units.ts";
 import type { Levels, Side } from "../types.ts";
 import { signOf } from "../types.ts";
@@ -126,7 +126,7 @@ function evaluate({ bars, higher, px }: StrategyInput, keys: Keys, needed: numbe
   const direction = trend(close, TREND_PERIOD);
   const { side } = bias;
   const observations = { trend: direction, strength: bias.strengthFrac };
-  if ((side === "LONG" && direction === "BEAR") || (side === "SHORT" && direction === "BULL")) {
+  if (opposes(direction, side)) {
     return { kind: "refused", side, reason: "counter_trend", observations };
   }
   if (side === "SHORT" && keys.side_mode === "long_only") {

@@ -77,30 +77,26 @@ export class SimDesk {
     this.#state = { ...this.#state, shownMs: ms };
   }
 
-  mark(ticker: Ticker): Mark | null {
-    const { nowMs } = this.#state;
-    const px = this.paths.pxAt(ticker, nowMs);
-    if (px !== null) return { px, atMs: nowMs };
+  /** The mark at an instant; in a gap the last one there was, with its own time. */
+  mark(ticker: Ticker, atMs: number = this.#state.nowMs): Mark | null {
+    const px = this.paths.pxAt(ticker, atMs);
+    if (px !== null) return { px, atMs };
     const { baseMs } = this.feed;
-    const last = this.feed.closed(ticker, nowMs - LOOK_BACK_CANDLES * baseMs, nowMs).at(-1);
+    const last = this.feed.closed(ticker, atMs - LOOK_BACK_CANDLES * baseMs, atMs).at(-1);
     return last === undefined ? null : { px: last.close, atMs: last.openMs + baseMs };
   }
 
-  book(ticker: Ticker): Book | null {
-    const { nowMs } = this.#state;
-    const px = this.paths.pxAt(ticker, nowMs);
-    const candle = this.paths.candleAt(ticker, nowMs);
+  /** The book at an instant; null in a gap. */
+  book(ticker: Ticker, atMs: number = this.#state.nowMs): Book | null {
+    const px = this.paths.pxAt(ticker, atMs);
+    const candle = this.paths.candleAt(ticker, atMs);
     const market = this.feed.market(ticker);
     if (px === null || candle === null || market === null) return null;
-    const { baseMs } = this.feed;
-    return bookAt(px, candle, {
-      market,
-      bucket: this.rules.bucketOf(ticker),
-      baseMs,
-      atMs: nowMs,
-    });
+    const bucket = this.rules.bucketOf(ticker);
+    return bookAt(px, candle, { market, bucket, baseMs: this.feed.baseMs, atMs });
   }
 
+  /** Balances, positions and open orders as they are now. */
   account(): Account {
     const { nowMs, walletUsd, positions, orders } = this.#state;
     const legs = sortedEntries(positions).map(([, leg]): VenuePosition => {

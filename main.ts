@@ -1,0 +1,427 @@
+/**
+ * The composition root: the only place that reads arguments and environment and builds the ports.
+ * Everything it starts, it stops.
+ */
+import { effectiveValues, renderCheck } from "./config/check.ts";
+import { dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
+import type { Mode } from "./config/files.ts";
+import { initConfig } from "./config/init.ts";
+import { buildRules, type Config, framesOf, loadConfig } from "./config/load.ts";
+import { locateConfig } from "./config/locate.ts";
+import { parsePositions, type PositionRows, positionsOn } from "./config/positions.ts";
+import { digest } from "./core/ids.ts";
+import { timeframeLabel } from "./core/history.ts";
+import { bucketOf } from "./core/router/rules.ts";
+import { CandleFeed } from "./core/venues/feed_candles.ts";
+import type { Feed } from "./core/venues/feed.ts";
+import { SyntheticFeed } from "./core/venues/feed_synthetic.ts";
+import type { Recovered } from "./core/venues/sim_state.ts";
+import deno from "./deno.json" with { type: "json" };
+import { readCandles } from "./state/candles.ts";
+import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
+import { takeLock } from "./state/lock.ts";
+import { ForeignDataError } from "./state/open.ts";
+import { Pacer } from "./state/pacer.ts";
+import { renderReport, Tally } from "./state/report.ts";
+import { runSession, type SessionOptions } from "./state/session.ts";
+import { readStatus } from "./state/status.ts";
+import { startWeb } from "./web/server.tsx";
+
+const EXIT = { ok: 0, dead: 1, usage: 2, busy: 3 } as const;
+const ROOT = import.meta.dirname!;
+const BUILT_IN_CONFIG = `${ROOT}/config`;
+/** Switches of other systems: here they would do nothing, so they refuse the start. */
+const REFUSED_ENV: Readonly<Record<string, string>> = {
+  DRY_RUN: "use --mode sim, paper or live, or mode: in runtime.yaml",
+  BINANCE_TESTNET: "use testnet: true in runtime.yaml",
+  ENV: "use --mode sim, paper or live, or mode: in runtime.yaml",
+  ALLOW_PROD_WRITE: "live trading is armed with BALLAST_ARM",
+};
+
+class UsageError extends Error {}
+
+function out(text: string): void {
+  writeAll(Deno.stdout, text);
+}
+
+function err(text: string): void {
+  writeAll(Deno.stderr, text);
+}
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  let written = 0;
+  while (written < bytes.length) written += to.writeSync(bytes.subarray(written));
+}
+
+async function readConfig(given: string | undefined) {
+  const besideBinary = Deno.build.standalone
+    ? `${Deno.execPath().replace(/\/[^/]*$/, "")}/config`
+    : null;
+  const located = await locateConfig({ given, besideBinary, builtIn: BUILT_IN_CONFIG });
+  if ("problem" in located) throw new UsageError(located.problem);
+  const loaded = loadConfig(located.texts);
+  if (loaded.kind === "problems") {
+    const n = loaded.problems.length;
+    const head = `${located.source}: ${n} ${n === 1 ? "problem" : "problems"}`;
+    throw new UsageError([head, ...loaded.problems].join("\n"));
+  }
+  return { ...located, config: loaded.config, hash: digest([JSON.stringify(located.texts)]) };
+}
+
+type Read = Awaited<ReturnType<typeof readConfig>>;
+
+function refuseForeignEnvironment(): void {
+  for (const [name, hint] of Object.entries(REFUSED_ENV)) {
+    if (Deno.env.get(name) === undefined) continue;
+    throw new UsageError(`the environment variable ${name} is set and means nothing here: ${hint}`);
+  }
+}
+
+function killSwitch(): boolean {
+  const value = (Deno.env.get("KILL_SWITCH") ?? "").trim().toLowerCase();
+  return !["", "0", "false", "no", "off"].includes(value);
+}
+
+/** Only the simulated exchange is built in; other modes are refused, never silently simulated. */
+function resolveMode(given: Mode | undefined, { config, builtIn }: Read): "sim" {
+  const mode = given ?? config.files["runtime.yaml"].mode;
+  if (mode === "live" && builtIn) {
+    throw new UsageError(
+      "--mode live never runs on built-in defaults: write a config folder first",
+    );
+  }
+  if (mode !== "sim") {
+    throw new UsageError(
+      `mode ${mode} needs a live venue, and this build has none: use --mode sim`,
+    );
+  }
+  return mode;
+}
+
+type Play = {
+  readonly read: Read;
+  readonly data: string;
+  readonly candles: string | undefined;
+  readonly universe: "config" | "all";
+  readonly positions: string | undefined;
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  readonly seed: number;
+  readonly speed: number;
+  readonly replay: boolean;
+};
+
+/** What a simulated run and a replay have in common: feed, rules, exchange. */
+async function prepare(play: Play): Promise<
+  Omit<SessionOptions, "stop" | "onTick" | "onNote" | "serve" | "pacerFor">
+> {
+  const { read, seed, candles } = play;
+  const runtime = read.config.files["runtime.yaml"];
+  const recorded = candles === undefined ? null : await readCandleFeed(candles, play);
+  const rows = play.positions === undefined ? [] : await readPositions(play.positions);
+  const { files } = read.config;
+  return {
+    layout: layoutOf(play.data),
+    makeFeed: (recovered) => recorded ?? syntheticFeed(recovered, seed, runtime.sim.history_days),
+    rulesFor: ({ baseMs, tickers }) =>
+      buildRules(read.config, { baseMs, tickers, universe: play.universe }),
+    framesMs: framesOf(read.config),
+    exchange: {
+      seed,
+      latencyMs: runtime.sim.latency_ms,
+      makerBps: runtime.fees.maker_bps,
+      takerBps: runtime.fees.taker_bps,
+      positionMode: runtime.position_mode,
+    },
+    genericBucket: bucketOf(files["liquidity_buckets.json"], ""),
+    startEquityUsd: runtime.sim.start_equity_usd,
+    positionsFor: (feed) => {
+      const { positions, problems } = positionsOn(feed, rows);
+      if (problems.length === 0) return positions;
+      throw new UsageError(problems.map((text) => `${play.positions}: ${text}`).join("\n"));
+    },
+    facts: await processFacts(play, read),
+    treasury: treasuryOf(read.config),
+    replay: play.replay,
+    killed: killSwitch(),
+  };
+}
+
+async function processFacts(
+  { speed }: Play,
+  { hash, config }: Read,
+): Promise<SessionOptions["facts"]> {
+  const startedWallMs = Date.now();
+  return {
+    runId: `r-${digest([startedWallMs, Deno.pid, Deno.hostname()], 8)}`,
+    env: "sim",
+    mode: "sim",
+    speed,
+    positionMode: config.files["runtime.yaml"].position_mode,
+    startedWallMs,
+    version: deno.version,
+    commit: await commit(),
+    deno: Deno.version.deno,
+    target: Deno.build.target,
+    hostname: Deno.hostname(),
+    pid: Deno.pid,
+    configHash: hash,
+  };
+}
+
+function treasuryOf({ files }: Config): SessionOptions["treasury"] {
+  const { as_of, holdings } = files["offexchange_holdings.json"];
+  const settings = files["settings.json"];
+  return {
+    asOf: as_of ?? null,
+    maxAgeMs: settings.treasury.max_age_h,
+    include: settings.aum.include,
+    holdings,
+  };
+}
+
+async function readCandleFeed(folder: string, { fromMs, toMs }: Play): Promise<CandleFeed> {
+  const read = await readCandles(folder);
+  if (read.kind === "problems") throw new UsageError(read.problems.join("\n"));
+  const feed = new CandleFeed(read.tables, { baseMs: read.baseMs, fromMs, toMs });
+  if (feed.startMs >= feed.endMs) {
+    throw new UsageError(`${folder}: no candle lies between --from and --to`);
+  }
+  return feed;
+}
+
+function syntheticFeed(recovered: Recovered | null, seed: number, historyDays: number): Feed {
+  const anchors = recovered?.anchors ?? [];
+  return new SyntheticFeed({ seed, historyDays, anchors, nowMs: recovered?.state.nowMs ?? null });
+}
+
+async function readPositions(file: string): Promise<PositionRows> {
+  const text = await Deno.readTextFile(file).catch(() => null);
+  if (text === null) throw new UsageError(`--positions: expected a file, cannot read "${file}"`);
+  const parsed = parsePositions(file, text);
+  if ("problems" in parsed) throw new UsageError(parsed.problems.join("\n"));
+  return parsed.rows;
+}
+
+async function runCommand(flags: RunFlags): Promise<number> {
+  refuseForeignEnvironment();
+  const read = await readConfig(flags.config);
+  resolveMode(flags.mode, read);
+  const { sim } = read.config.files["runtime.yaml"];
+  const play: Play = {
+    read,
+    data: flags.data,
+    candles: flags.candles,
+    universe: flags.universe ?? "config",
+    positions: flags.positions,
+    fromMs: null,
+    toMs: null,
+    seed: flags.seed ?? sim.seed,
+    speed: flags.speed ?? sim.speed,
+    replay: false,
+  };
+  const session = await prepare(play);
+  return await locked(session, async () => {
+    const stopper = new AbortController();
+    const stopNow = () => stopper.abort();
+    Deno.addSignalListener("SIGINT", stopNow);
+    Deno.addSignalListener("SIGTERM", stopNow);
+    let ticks = 0;
+    const enough = () => flags.ticks !== undefined && ticks >= flags.ticks;
+    try {
+      out(`ballast ${deno.version}, config: ${read.source}, data: ${session.layout.root}\n`);
+      const end = await runSession({
+        ...session,
+        // Recorded candles have no warm-up: every one of them is part of what is played.
+        pacerFor: (feed, onBeat) =>
+          new Pacer({
+            speed: play.speed,
+            fromMs: flags.candles === undefined ? feed.startMs + sim.warmup_hours : feed.startMs,
+            signal: stopper.signal,
+            onBeat,
+          }),
+        stop: () => stopper.signal.aborted || enough(),
+        onTick: () => void (ticks += 1),
+        onNote: (note) => err(`${note}\n`),
+        serve: async (store, run) => {
+          if (!flags.web) return () => Promise.resolve();
+          const { host, port } = flags;
+          const web = await startWeb({ store, run, host, port, assets: `${ROOT}/web` });
+          out(`page: http://${host}:${web.port}/  (simulation, ${speedText(play.speed)})\n`);
+          return web.stop;
+        },
+      });
+      const { nowMs, seq } = end.memory.pulse;
+      out(`stopped after tick ${seq} at ${new Date(nowMs).toISOString()} engine time\n`);
+      return end.code;
+    } finally {
+      Deno.removeSignalListener("SIGINT", stopNow);
+      Deno.removeSignalListener("SIGTERM", stopNow);
+    }
+  });
+}
+
+async function replayCommand(flags: ReplayFlags): Promise<number> {
+  refuseForeignEnvironment();
+  const read = await readConfig(flags.config);
+  const play: Play = {
+    read,
+    data: flags.data,
+    candles: flags.candles,
+    universe: flags.universe ?? "config",
+    positions: flags.positions,
+    fromMs: flags.from ?? null,
+    toMs: flags.to ?? null,
+    seed: flags.seed ?? read.config.files["runtime.yaml"].sim.seed,
+    speed: 0,
+    replay: true,
+  };
+  const session = await prepare(play);
+  return await locked(session, async () => {
+    const { layout } = session;
+    if (await exists(layout.journal)) {
+      if (!flags.fresh) {
+        err(`${layout.root} has a journal already: use another --data, or --fresh\n`);
+        return EXIT.usage;
+      }
+      out(flags.json ? "" : `old logs moved to ${await moveAside(layout)}\n`);
+      await makeFolders(layout);
+    }
+    const tally = new Tally();
+    const bar = new ProgressBar();
+    const startedMs = performance.now();
+    const signal = new AbortController().signal;
+    let feedEndMs = 0;
+    const end = await runSession({
+      ...session,
+      makeFeed: (recovered) => {
+        const feed = session.makeFeed(recovered);
+        feedEndMs = feed.endMs ?? 0;
+        return feed;
+      },
+      pacerFor: (_feed, onBeat) => new Pacer({ speed: 0, fromMs: 0, signal, onBeat }),
+      stop: () => false,
+      onTick: (decision) => {
+        tally.count(decision);
+        bar.show(decision.memory.startedMs, decision.memory.pulse.nowMs, feedEndMs);
+      },
+      onNote: (note) => err(`${note}\n`),
+      serve: () => Promise.resolve(() => Promise.resolve()),
+    });
+    bar.clear();
+    const report = tally.report({
+      memory: end.memory,
+      feed: end.feed,
+      wallMs: performance.now() - startedMs,
+      substitutions: session.framesMs
+        .filter((frameMs) => frameMs < end.feed.baseMs)
+        .filter((frameMs, i, all) => all.indexOf(frameMs) === i)
+        .map((frameMs) => ({
+          wanted: timeframeLabel(frameMs),
+          used: timeframeLabel(end.feed.baseMs),
+        })),
+    });
+    out(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
+    return end.code;
+  });
+}
+
+/** Runs with the data directory's lock held, and turns refusals into exit codes. */
+async function locked(
+  { layout, facts }: Pick<SessionOptions, "layout" | "facts">,
+  work: () => Promise<number>,
+): Promise<number> {
+  await makeFolders(layout);
+  const lock = takeLock(layout.lock, facts.runId);
+  if (lock.kind === "busy") {
+    err(`${layout.root} is in use by process ${lock.holderPid}\n`);
+    return EXIT.busy;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+async function checkCommand(flags: { config?: string; json: boolean }): Promise<number> {
+  const { config, source } = await readConfig(flags.config);
+  const values = effectiveValues(config);
+  out(
+    flags.json
+      ? `${JSON.stringify(values, null, 2)}\n`
+      : `${renderCheck(values)}\n\n${source}: ${values.length} values, no problems\n`,
+  );
+  return EXIT.ok;
+}
+
+async function initCommand(dir: string, flags: { force: boolean }): Promise<number> {
+  const result = await initConfig(dir, { defaults: BUILT_IN_CONFIG, force: flags.force });
+  if (result.kind === "exists") {
+    err(`nothing written, these exist already (--force overwrites):\n${result.paths.join("\n")}\n`);
+    return EXIT.usage;
+  }
+  out(`${result.paths.join("\n")}\n`);
+  return EXIT.ok;
+}
+
+async function statusCommand(flags: { data: string; json: boolean }): Promise<number> {
+  const status = await readStatus(layoutOf(flags.data).state, Date.now());
+  out(flags.json ? `${JSON.stringify(status.json, null, 2)}\n` : status.text);
+  return status.alive ? EXIT.ok : EXIT.dead;
+}
+
+/** A line that says how far a replay has got; only where somebody can see it. */
+class ProgressBar {
+  readonly #shown = Deno.stderr.isTerminal();
+  #drawnMs = 0;
+
+  show(fromMs: number, nowMs: number, toMs: number): void {
+    if (!this.#shown || performance.now() - this.#drawnMs < 100) return;
+    this.#drawnMs = performance.now();
+    const done = Math.min(1, (nowMs - fromMs) / Math.max(1, toMs - fromMs));
+    const width = 40;
+    const filled = Math.round(done * width);
+    const bar = "#".repeat(filled) + "-".repeat(width - filled);
+    err(`\r[${bar}] ${new Date(nowMs).toISOString().slice(0, 16)}`);
+  }
+
+  clear(): void {
+    if (this.#shown) err(`\r${" ".repeat(70)}\r`);
+  }
+}
+
+function speedText(speed: number): string {
+  return speed === 0 ? "as fast as possible" : `${speed} simulated seconds a second`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** The commit the build was made from; null when nobody noted it. */
+async function commit(): Promise<string | null> {
+  const text = await Deno.readTextFile(`${ROOT}/web/dist/commit.txt`).catch(() => "");
+  return text.trim() || null;
+}
+
+async function main(): Promise<number> {
+  const version = `ballast ${deno.version}, commit ${await commit() ?? "unknown"}, ` +
+    `Deno ${Deno.version.deno}`;
+  try {
+    return await dispatch(Deno.args, {
+      run: runCommand,
+      replay: replayCommand,
+      check: checkCommand,
+      init: initCommand,
+      status: statusCommand,
+    }, { version, out, err });
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof ForeignDataError)) throw error;
+    err(`${error.message}\n`);
+    return EXIT.usage;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());

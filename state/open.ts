@@ -1,0 +1,151 @@
+/**
+ * Opens a data directory: whose it is, what the engine remembers and where the exchange stands.
+ * Nothing that cannot be read is treated as empty, and nothing stored is lost.
+ */
+import { digest } from "../core/ids.ts";
+import { blankMemory, type Memory } from "../core/memory.ts";
+import type { Bucket } from "../core/router/rules.ts";
+import type { Rules } from "../core/rules.ts";
+import type { Ticker } from "../core/types.ts";
+import type { Feed } from "../core/venues/feed.ts";
+import {
+  blankState,
+  type LedgerRow,
+  type Recovered,
+  type SimState,
+} from "../core/venues/sim_state.ts";
+import { recover, writeCheckpoint } from "./checkpoint.ts";
+import { readIfThere, removeTemporary, writeAtomic } from "./files.ts";
+import { type Layout, makeFolders } from "./layout.ts";
+import type { Mirror } from "./mirror.ts";
+import type { SessionOptions } from "./session.ts";
+import { writeManifest } from "./surfaces/manifest.ts";
+import { NavState } from "./surfaces/nav_state.ts";
+import { recoverVenue } from "./venue_ledger.ts";
+
+const LINEAGE_CHARS = 6;
+
+/** A data directory that belongs to another run: nothing in it has been touched. */
+export class ForeignDataError extends Error {}
+
+export type Opened = {
+  readonly feed: Feed;
+  readonly rules: Rules;
+  readonly lineage: string;
+  readonly memory: Memory;
+  /** Journal rows that were folded onto the checkpoint. */
+  readonly rows: number;
+  readonly notes: readonly string[];
+  readonly recovered: Recovered | null;
+  readonly state: SimState;
+  readonly genesis: LedgerRow;
+  /** True when the engine may have missed something since it last listened. */
+  readonly gap: boolean;
+  readonly bucketOf: (ticker: Ticker) => Bucket;
+};
+
+/** Everything a session needs from disk. */
+export async function openDirectory(options: SessionOptions): Promise<Opened> {
+  const { layout } = options;
+  await makeFolders(layout);
+  await removeTemporary(layout.state);
+  const recovered = await recoverVenue(layout.venueLedger);
+  const feed = options.makeFeed(recovered);
+  const lineage = digest([feed.id, options.exchange.seed], LINEAGE_CHARS);
+  await claimDirectory(layout, { lineage, feed: feed.id, mode: options.facts.mode });
+  const rules = options.rulesFor(feed);
+  const { memory, notes, rows } = await recoverMemory(options, { lineage, feed });
+  await writeManifest(layout.state);
+  const positions = options.positionsFor(feed);
+  const walletUsd = options.startEquityUsd;
+  const genesis: LedgerRow = {
+    k: "genesis",
+    at: feed.startMs,
+    lineage,
+    feed: feed.id,
+    walletUsd,
+    positions,
+  };
+  const fresh = blankState({ nowMs: feed.startMs, walletUsd, positions });
+  const behind = recovered?.state ?? fresh;
+  // The exchange's clock may have been noted a little before the engine's last row.
+  const state = { ...behind, nowMs: Math.max(behind.nowMs, memory.pulse.nowMs) };
+  const generic = options.genericBucket;
+  return {
+    feed,
+    rules,
+    lineage,
+    memory,
+    rows,
+    notes,
+    recovered,
+    state,
+    genesis,
+    gap: recovered !== null && !recovered.clean,
+    bucketOf: (ticker) => rules.buckets[ticker] ?? generic,
+  };
+}
+
+/** Takes up the NAV history of an earlier process; an unreadable file is left for the next write. */
+export async function recallMirror(mirror: Mirror, layout: Layout): Promise<void> {
+  const text = await readIfThere(`${layout.state}/nav_state.json`);
+  if (text === null) return;
+  const parsed = NavState.safeParse(parseOrNull(text));
+  if (parsed.success) mirror.remember(parsed.data);
+}
+
+type Identity = { readonly lineage: string; readonly feed: string; readonly mode: string };
+
+/** A data directory belongs to one mode, feed and seed for ever. */
+async function claimDirectory(layout: Layout, identity: Identity): Promise<void> {
+  const text = await readIfThere(layout.lineage);
+  if (text === null) {
+    await writeAtomic(layout.lineage, `${JSON.stringify(identity)}\n`, { sync: true });
+    return;
+  }
+  const known = parseOrNull(text) as Partial<Identity> | null;
+  if (known?.lineage === identity.lineage && known.mode === identity.mode) return;
+  throw new ForeignDataError(
+    `Cannot use ${layout.root} as it belongs to another run (${known?.mode ?? "unknown"}, ` +
+      `${known?.feed ?? "unknown"}); this one is ${identity.mode}, ${identity.feed}: choose ` +
+      "another --data, or move the old logs aside",
+  );
+}
+
+async function recoverMemory(
+  { layout, replay, killed }: SessionOptions,
+  { lineage, feed }: { lineage: string; feed: Feed },
+): Promise<{ memory: Memory; notes: readonly string[]; rows: number }> {
+  const recovery = await recover({ checkpoint: layout.checkpoint, journal: layout.journal });
+  const base = recovery?.memory ?? blankMemory(lineage, feed.startMs);
+  const memory = startState(base, killed);
+  // From here on there is always a checkpoint to fold from.
+  if (recovery === null || memory !== base) {
+    await writeCheckpoint(layout.checkpoint, memory, { sync: !replay });
+  }
+  return { memory, notes: recovery?.notes ?? [], rows: recovery?.rows ?? 0 };
+}
+
+/**
+ * What the operator state is at a start: KILLED when the environment says so; a pause that a fault
+ * of the engine caused ends with the process that had it.
+ */
+function startState(memory: Memory, killed: boolean): Memory {
+  const { operator, pulse } = memory;
+  const change = (state: "RUNNING" | "KILLED", by: string): Memory => ({
+    ...memory,
+    operator: { state, sinceMs: pulse.nowMs, by, reason: null },
+  });
+  if (killed) return operator.state === "KILLED" ? memory : change("KILLED", "KILL_SWITCH");
+  const released = operator.state === "KILLED" && operator.by === "KILL_SWITCH";
+  const faulted = operator.state === "PAUSED" && operator.by === "engine_fault";
+  return released || faulted ? change("RUNNING", "start") : memory;
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

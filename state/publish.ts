@@ -1,0 +1,209 @@
+/**
+ * The sink of the loop: a decision is recorded (journal, before any order leaves), then told (logs)
+ * and shown (surfaces, at most once per real second plus after a fill). Checkpoints ride along.
+ */
+import type { Decision, Sink } from "../core/executor.ts";
+import type { Account } from "../core/types.ts";
+import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
+import type { Engine, Fault } from "./engine.ts";
+import type { Flusher } from "./flush.ts";
+import type { Journal } from "./journal.ts";
+import type { Mirror } from "./mirror.ts";
+import type { Body, OwnedBy } from "./surfaces/mod.ts";
+import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "./surfaces/mod.ts";
+import type {
+  Envelope,
+  LoopFacts,
+  Published,
+  RunFacts,
+  StageFault,
+  Treasury,
+} from "./surfaces/surface.ts";
+import { iso, SCHEMA_VERSION } from "./surfaces/surface.ts";
+import type { Store, Writer } from "./store.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+const PUBLISH_MS = MS_PER_SECOND;
+const CHECKPOINT_MS = MS_PER_MINUTE;
+const CHECKPOINT_ROWS = 5_000;
+/** Intel surfaces are remade this often in engine time. */
+const INTEL_MS = 10 * MS_PER_MINUTE;
+const LOOP_SAMPLES = 512;
+
+export type PublisherOptions = {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly flusher: Flusher;
+  readonly mirror: Mirror;
+  readonly journal: Journal;
+  readonly telemetry: Telemetry;
+  readonly checkpointPath: string;
+  readonly run: RunFacts;
+  readonly treasury: Treasury;
+  /** True while something is at stake: paced, paper and live runs are synced, replays are not. */
+  readonly durable: () => boolean;
+  readonly stopRequested: () => boolean;
+  readonly onError: (message: string) => void;
+};
+
+export class Publisher implements Sink {
+  readonly #options: PublisherOptions;
+  readonly #writer: Writer<"executor">;
+  readonly #samplesMs: number[] = [];
+  readonly #faults = new Map<string, StageFault>();
+  #account: Account | null = null;
+  #lastDecision: Decision | null = null;
+  #publishedWallMs = 0;
+  #checkpointMs = 0;
+  #checkpointWallMs = 0;
+  #checkpointing: Promise<void> | null = null;
+  #intelMs = -Infinity;
+  #tickStartMs = 0;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#writer = options.store.claim("executor");
+    this.#checkpointMs = options.engine.memory.pulse.nowMs;
+  }
+
+  /** Notes the wall time at which a tick began. */
+  tickBegins(): void {
+    this.#tickStartMs = performance.now();
+  }
+
+  /** A sign of life while the loop waits: the same figures with this moment's wall time. */
+  beat(): void {
+    if (this.#lastDecision !== null) this.#show(this.#lastDecision, Date.now());
+  }
+
+  noteFault({ stage, message }: Fault): void {
+    const { nowMs } = this.#options.engine.memory.pulse;
+    const known = this.#faults.get(stage);
+    this.#faults.set(stage, {
+      stage,
+      message,
+      count: (known?.count ?? 0) + 1,
+      firstMs: known?.firstMs ?? nowMs,
+      lastMs: nowMs,
+    });
+  }
+
+  async record(decision: Decision): Promise<void> {
+    const { journal, durable } = this.#options;
+    await journal.record(decision, { durable: durable() });
+  }
+
+  publish(decision: Decision): void {
+    const { telemetry, run } = this.#options;
+    this.#lastDecision = decision;
+    if (decision.seen.account.kind === "read") this.#account = decision.seen.account.value;
+    const { seq, nowMs } = decision.memory.pulse;
+    const stamp = { seq, nowMs, runId: run.runId, env: run.env };
+    telemetry.append(decision.events, stamp, decision.seen.market);
+    this.#sample(performance.now() - this.#tickStartMs);
+    const filled = decision.events.some(({ kind }) => kind === "order_fill");
+    const wallMs = Date.now();
+    const due = wallMs - this.#publishedWallMs >= PUBLISH_MS;
+    if (due || (filled && this.#options.durable())) this.#show(decision, wallMs);
+    this.#checkpointIfDue(decision, wallMs);
+  }
+
+  /** The last word of a run: surfaces, checkpoint and logs are on disk when this resolves. */
+  async close(): Promise<void> {
+    const { journal, telemetry, flusher, mirror } = this.#options;
+    if (this.#lastDecision !== null) {
+      this.#intelMs = -Infinity;
+      this.#show(this.#lastDecision, Date.now());
+      mirror.copy();
+    }
+    await flusher.drain();
+    await this.#checkpointing;
+    await this.#checkpoint();
+    await telemetry.sync();
+    journal.close();
+    telemetry.close();
+  }
+
+  #show(decision: Decision, wallMs: number): void {
+    this.#publishedWallMs = wallMs;
+    const { run, engine, treasury, flusher } = this.#options;
+    const { memory } = decision;
+    const published: Published = {
+      memory,
+      view: decision.seen.market,
+      rules: engine.rules,
+      account: this.#account,
+      run,
+      loop: this.#loopFacts(),
+      treasury,
+    };
+    const { seq, nowMs } = memory.pulse;
+    const envelope: Envelope = {
+      schema_version: SCHEMA_VERSION,
+      updated_ts: iso(nowMs),
+      seq,
+      run_id: run.runId,
+      env: run.env,
+      writer: "executor",
+      wall_ts: iso(wallMs),
+      speed: run.speed,
+    };
+    const intelDue = nowMs - this.#intelMs >= INTEL_MS;
+    if (intelDue) this.#intelMs = nowMs;
+    for (const name of EXECUTOR_SURFACES) {
+      if (SURFACES[name].cadence === "intel" && !intelDue) continue;
+      this.#put(name, envelope, published);
+    }
+    this.#writer.commit();
+    flusher.request();
+  }
+
+  #put<N extends OwnedBy<"executor">>(name: N, envelope: Envelope, published: Published): void {
+    const project = PROJECTIONS[name] as (from: Published) => Body<N>;
+    this.#writer.put(name, envelope, project(published));
+  }
+
+  #loopFacts(): LoopFacts {
+    const sorted = this.#samplesMs.toSorted((a, b) => a - b);
+    const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? null;
+    return {
+      lastMs: this.#samplesMs.at(-1) ?? null,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      faults: [...this.#faults.values()],
+      stopRequested: this.#options.stopRequested(),
+      rssBytes: Deno.memoryUsage().rss,
+    };
+  }
+
+  #sample(ms: number): void {
+    this.#samplesMs.push(ms);
+    if (this.#samplesMs.length > LOOP_SAMPLES) this.#samplesMs.shift();
+  }
+
+  #checkpointIfDue({ memory }: Decision, wallMs: number): void {
+    const { journal } = this.#options;
+    const { nowMs } = memory.pulse;
+    const due = nowMs - this.#checkpointMs >= CHECKPOINT_MS &&
+      wallMs - this.#checkpointWallMs >= PUBLISH_MS;
+    if (this.#checkpointing !== null || (!due && journal.rowsSinceCheckpoint < CHECKPOINT_ROWS)) {
+      return;
+    }
+    this.#checkpointMs = nowMs;
+    this.#checkpointWallMs = wallMs;
+    this.#checkpointing = this.#checkpoint().catch((error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.onError(`checkpoint: ${message}`);
+    }).finally(() => {
+      this.#checkpointing = null;
+    });
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { engine, checkpointPath, journal, durable } = this.#options;
+    const { memory } = engine;
+    await writeCheckpoint(checkpointPath, memory, { sync: durable() });
+    journal.checkpointed(memory.pulse.seq, memory.pulse.nowMs);
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * One run of the engine over one data directory: recovers, wires engine, venue and sink, runs the
+ * loop, and leaves everything on disk. Start-up is recovery: a first start recovers from nothing.
+ */
+import { type Decision, run } from "../core/executor.ts";
+import { History } from "../core/history.ts";
+import type { Memory } from "../core/memory.ts";
+import type { Bucket } from "../core/router/rules.ts";
+import type { Rules } from "../core/rules.ts";
+import type { Feed } from "../core/venues/feed.ts";
+import { SimVenue } from "../core/venues/sim.ts";
+import type { ExchangeRules } from "../core/venues/sim_desk.ts";
+import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
+import { Engine, type Fault, ProtectFault } from "./engine.ts";
+import { Flusher } from "./flush.ts";
+import { Journal } from "./journal.ts";
+import type { Layout } from "./layout.ts";
+import { Mirror } from "./mirror.ts";
+import { openDirectory, type Opened, recallMirror } from "./open.ts";
+import type { Pacer } from "./pacer.ts";
+import { Publisher } from "./publish.ts";
+import { keepsFailing, noteRun } from "./runs.ts";
+import { Store } from "./store.ts";
+import { iso, type RunFacts, type Treasury } from "./surfaces/surface.ts";
+import { Telemetry } from "./telemetry.ts";
+import { VenueLedger } from "./venue_ledger.ts";
+
+export const EXIT_OK = 0;
+export const EXIT_ASSERTION = 70;
+const MIRROR_MS = 20_000;
+
+export type SessionOptions = {
+  readonly layout: Layout;
+  /** Builds the feed; `recovered` tells where an earlier process stood. */
+  readonly makeFeed: (recovered: Recovered | null) => Feed;
+  readonly rulesFor: (feed: Feed) => Rules;
+  readonly framesMs: readonly number[];
+  readonly exchange: Omit<ExchangeRules, "bucketOf">;
+  /** The liquidity of symbols that no rule names. */
+  readonly genericBucket: Bucket;
+  readonly startEquityUsd: number;
+  /** Positions the simulated exchange begins with. */
+  readonly positionsFor: (feed: Feed) => readonly SimPosition[];
+  readonly facts: Omit<RunFacts, "venue" | "feed" | "startedMs" | "notes">;
+  readonly treasury: Treasury;
+  readonly pacerFor: (feed: Feed, onBeat: () => void) => Pacer;
+  /** True for replays: nothing is at stake, speed is all, nothing is synced. */
+  readonly replay: boolean;
+  readonly killed: boolean;
+  readonly stop: () => boolean;
+  readonly onTick: (decision: Decision) => void;
+  readonly onNote: (note: string) => void;
+  /** Called when the store is there; gives back how to stop what was started. */
+  readonly serve: (store: Store, run: RunFacts) => Promise<() => Promise<void>>;
+};
+
+export type SessionEnd = {
+  readonly code: number;
+  readonly memory: Memory;
+  readonly feed: Feed;
+  readonly venue: SimVenue;
+};
+
+type Parts = Opened & {
+  readonly facts: RunFacts;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly venue: SimVenue;
+  readonly ledger: VenueLedger;
+  readonly mirror: Mirror;
+  readonly publisher: Publisher;
+};
+
+/** Runs until the feed ends or `stop` says so. The caller holds the lock. */
+export async function runSession(options: SessionOptions): Promise<SessionEnd> {
+  const parts = await wire(options);
+  const { engine, venue, mirror, publisher, ledger, recovered, facts, feed } = parts;
+  const stopServing = await options.serve(parts.store, facts);
+  mirror.start(MIRROR_MS);
+  let [code, reason] = [EXIT_OK, "stopped"];
+  try {
+    const decide: Parameters<typeof run>[0] = (seen) => {
+      publisher.tickBegins();
+      const decision = engine.decide(seen);
+      options.onTick(decision);
+      return decision;
+    };
+    const resumeMs = recovered?.clean ? engine.memory.pulse.wakeMs : null;
+    await run(decide, { venue, sink: publisher, stop: options.stop, resumeMs });
+    venue.close();
+  } catch (error) {
+    if (!(error instanceof ProtectFault)) throw error;
+    [code, reason] = [EXIT_ASSERTION, error.message];
+    options.onNote(`assertion failed, stopping: ${error.message}`);
+  } finally {
+    mirror.stop();
+    await publisher.close();
+    ledger.close();
+    await stopServing();
+    const ts = iso(Date.now());
+    noteRun(options.layout.engineLog, { ts, event: "stop", run_id: facts.runId, code, reason });
+  }
+  return { code, memory: engine.memory, feed, venue };
+}
+
+async function wire(options: SessionOptions): Promise<Parts> {
+  const { layout, replay, stop, treasury } = options;
+  const opened = await openDirectory(options);
+  const { feed, rules, memory, notes, rows, lineage, recovered, state, gap } = opened;
+  for (const note of notes) options.onNote(note);
+  const facts: RunFacts = {
+    ...options.facts,
+    venue: "sim",
+    feed: feed.id,
+    startedMs: memory.pulse.nowMs,
+    notes,
+  };
+  const protectOnly = await keepsFailing(layout.engineLog, Date.now(), EXIT_ASSERTION);
+  if (protectOnly) options.onNote("the last runs ended in assertion failures: protecting only");
+  noteStart(layout, facts, rows);
+
+  const store = new Store();
+  const onError = (message: string) => options.onNote(`write failed: ${message}`);
+  const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
+  const mirror = new Mirror(store, () => flusher.request());
+  await recallMirror(mirror, layout);
+  const onFault = (fault: Fault) => {
+    publisher.noteFault(fault);
+    options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
+  };
+  const history = new History(feed.baseMs, options.framesMs);
+  const engine = new Engine({ memory, rules, history, protectOnly, onFault });
+  const pacer = options.pacerFor(feed, () => publisher.beat());
+  const publisher: Publisher = new Publisher({
+    engine,
+    store,
+    flusher,
+    mirror,
+    journal: new Journal(layout.journal, memory),
+    telemetry: new Telemetry(layout.execution),
+    checkpointPath: layout.checkpoint,
+    run: facts,
+    treasury,
+    durable: () => !replay && pacer.paced,
+    stopRequested: stop,
+    onError,
+  });
+  const ledger = new VenueLedger(layout.venueLedger);
+  if (recovered === null) ledger.append([opened.genesis]);
+  const venue = new SimVenue({
+    feed,
+    rules: { ...options.exchange, bucketOf: opened.bucketOf },
+    state,
+    lineage,
+    ledger,
+    gap,
+    pace: (ms) => pacer.pace(ms),
+  });
+  return { ...opened, facts, store, engine, venue, ledger, mirror, publisher };
+}
+
+function noteStart(layout: Layout, facts: RunFacts, rows: number): void {
+  noteRun(layout.engineLog, {
+    ts: iso(facts.startedWallMs),
+    event: "start",
+    run_id: facts.runId,
+    pid: facts.pid,
+    host: facts.hostname,
+    version: facts.version,
+    mode: facts.mode,
+    feed: facts.feed,
+    config_hash: facts.configHash,
+    recovered_rows: rows,
+    notes: facts.notes,
+  });
+}

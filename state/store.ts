@@ -1,0 +1,81 @@
+/**
+ * The one in-process state store: one value per surface, one writer per owner, encoded once. Files,
+ * requests and live pages all send the same bytes.
+ */
+import { assert } from "../core/assert.ts";
+import {
+  type Body,
+  type OwnedBy,
+  type Payload,
+  type SurfaceName,
+  SURFACES,
+} from "./surfaces/mod.ts";
+import type { Envelope, Owner } from "./surfaces/surface.ts";
+
+export type { Payload, SurfaceName } from "./surfaces/mod.ts";
+
+/** What a reader may do. */
+export type Reader = Pick<Store, "get" | "text" | "version" | "onChange">;
+
+/** Who may write what is part of the type: the mirror cannot put `nav`. */
+export type Writer<O extends Owner> = {
+  put<N extends OwnedBy<O>>(name: N, envelope: Envelope, body: Body<N>): void;
+  /** Tells readers that a set of puts is complete. */
+  commit(): void;
+};
+
+type Entry = { readonly value: unknown; readonly text: string; readonly version: number };
+
+export class Store {
+  readonly #entries = new Map<SurfaceName, Entry>();
+  readonly #claimed = new Set<Owner>();
+  readonly #listeners = new Set<() => void>();
+  #version = 0;
+
+  /** The latest value; undefined before it was ever put. */
+  get<N extends SurfaceName>(name: N): Payload<N> | undefined {
+    return this.#entries.get(name)?.value as Payload<N> | undefined;
+  }
+
+  /** The latest value as strict JSON. */
+  text(name: SurfaceName): string | undefined {
+    return this.#entries.get(name)?.text;
+  }
+
+  /** Grows with every put of this surface; 0 before the first. */
+  version(name: SurfaceName): number {
+    return this.#entries.get(name)?.version ?? 0;
+  }
+
+  /** Calls back after each commit; returns how to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The right to write an owner's surfaces; there is one holder of it. */
+  claim<O extends Owner>(owner: O): Writer<O> {
+    if (this.#claimed.has(owner)) {
+      throw new Error(`Cannot claim surfaces of "${owner}": already claimed`);
+    }
+    this.#claimed.add(owner);
+    return {
+      put: (name, envelope, body) => {
+        assert(SURFACES[name].owner === owner, `"${name}" is written by its owner`);
+        const value = { ...envelope, ...body };
+        const text = JSON.stringify(value, strict);
+        this.#version += 1;
+        this.#entries.set(name, { value, text, version: this.#version });
+      },
+      commit: () => {
+        for (const listener of this.#listeners) listener();
+      },
+    };
+  }
+}
+
+/** Surfaces never hold a number that JSON cannot say. */
+function strict(key: string, value: unknown): unknown {
+  if (typeof value === "number") assert(Number.isFinite(value), `surface field "${key}" is finite`);
+  return value;
+}

@@ -1,0 +1,42 @@
+/** `engine_metadata.json`: which program this is, how it was started, and whether it still runs. */
+import { z } from "zod";
+import { count, envelopeShape, iso, isoTime, type Published } from "./surface.ts";
+
+export const EngineMetadata = z.strictObject({
+  ...envelopeShape,
+  engine_version: z.string(),
+  git_commit: z.string().nullable(),
+  hostname: z.string(),
+  status: z.enum(["starting", "running", "stopped"]),
+  started_ts: isoTime,
+  started_wall_ts: isoTime,
+  pid: count,
+  config_hash: z.string(),
+  mode: z.enum(["sim", "paper", "live"]),
+  venue: z.string(),
+  feed: z.string(),
+  build: z.strictObject({ deno: z.string(), target: z.string() }),
+  capabilities: z.array(z.string()),
+});
+
+export function projectEngineMetadata({ run, loop, rules }: Published) {
+  return {
+    engine_version: run.version,
+    git_commit: run.commit,
+    hostname: run.hostname,
+    status: loop.stopRequested ? "stopped" as const : "running" as const,
+    started_ts: iso(run.startedMs),
+    started_wall_ts: iso(run.startedWallMs),
+    pid: run.pid,
+    config_hash: run.configHash,
+    mode: run.mode,
+    venue: run.venue,
+    feed: run.feed,
+    build: { deno: run.deno, target: run.target },
+    capabilities: [
+      ...(rules.exits.venueStops ? ["venue_stops"] : []),
+      ...(rules.router.makerFirst ? ["maker_first"] : []),
+      "dead_man_switch",
+    ],
+  };
+}

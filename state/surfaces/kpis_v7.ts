@@ -1,0 +1,293 @@
+/** `kpis_v7.json`: the key figures of portfolio and symbols in one place. */
+import { z } from "zod";
+import { sortedEntries } from "../../core/dict.ts";
+import { tradeStats } from "../../core/intel/expectancy.ts";
+import { viewAccount } from "../../core/nav.ts";
+import { EMPTY_STATS, qualityOf } from "../../core/router/quality.ts";
+import { signOf } from "../../core/types.ts";
+import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
+import { recent } from "./intel.ts";
+import { aumOf } from "./nav.ts";
+import { projectRouterHealth } from "./router_health.ts";
+import {
+  count,
+  envelopeShape,
+  exposureOf,
+  fraction,
+  iso,
+  isoOrNull,
+  isoTime,
+  maybe,
+  maybeTime,
+  type Published,
+  valueOf,
+} from "./surface.ts";
+
+const WEEK_MS = 7 * MS_PER_DAY;
+
+export const Kpis = z.strictObject({
+  ...envelopeShape,
+  updated_at: isoTime,
+  ts: isoTime,
+  portfolio: z.strictObject({
+    nav: maybe,
+    aum: maybe,
+    dd_pct: fraction,
+    daily_loss_pct: fraction,
+    var_nav_pct: maybe,
+    cvar_nav_pct: maybe,
+    gross_nav_pct: maybe,
+    net_nav_pct: maybe,
+    unrealized_pnl: maybe,
+    realized_pnl_today: maybe,
+    fees_today: maybe,
+    funding_today: maybe,
+    open_positions: count.nullable(),
+    win_rate_7d: fraction,
+    expectancy_48h: maybe,
+    loss_at_stops_usd: maybe,
+  }),
+  per_symbol: z.record(
+    z.string(),
+    z.strictObject({
+      unrealized_pnl: maybe,
+      realized_pnl_7d: maybe,
+      fees_7d: maybe,
+      trades_7d: count,
+      win_rate: fraction,
+      expectancy: maybe,
+      score: maybe,
+      atr_regime: z.string().nullable(),
+      atr_ratio: maybe,
+      dd_state: z.string().nullable(),
+      dd_today_pct: maybe,
+      maker_fill_rate: fraction,
+      fallback_rate: fraction,
+      slip_q50_bps: maybe,
+      avg_slippage_bps: maybe,
+      cvar_nav_pct: maybe,
+    }),
+  ),
+  nav: z.strictObject({
+    nav_total: maybe,
+    nav_age_s: maybe,
+    age_s: maybe,
+    updated_at: maybeTime,
+    sources_ok: z.boolean().nullable(),
+    aum_total: maybe,
+  }),
+  risk: z.strictObject({
+    dd_state: z.string().nullable(),
+    atr_regime: z.string().nullable(),
+    fee_pnl_ratio: maybe,
+    drawdown_pct: maybe,
+    atr_ratio: maybe,
+  }),
+  router: z.strictObject({
+    policy_quality: z.string().nullable(),
+    maker_first: z.boolean().nullable(),
+    maker_fill_share: maybe,
+    maker_fill_rate: maybe,
+    avg_slippage_bps: maybe,
+    reject_rate: maybe,
+    fallback_ratio: maybe,
+    slip_q25_bps: maybe,
+    slip_q50_bps: maybe,
+    slip_q75_bps: maybe,
+  }),
+  performance: z.strictObject({ expectancy: maybe, sharpe_state: z.string().nullable() }),
+  dd_state: z.string().nullable(),
+  atr_regime: z.string().nullable(),
+  fee_pnl_ratio: maybe,
+  router_quality: z.string().nullable(),
+  aum_total: maybe,
+  fx: z.strictObject({ usd_zar: maybe, ts: isoTime }),
+  router_stats: z.strictObject({
+    maker_fill_rate: maybe,
+    fallback_ratio: maybe,
+    slip_q25_bps: maybe,
+    slip_q50_bps: maybe,
+    slip_q75_bps: maybe,
+    quality: z.string().nullable(),
+  }),
+  drawdown: z.strictObject({ dd_pct: maybe }),
+  atr: z.strictObject({
+    atr_ratio: maybe,
+    atr_regime: z.string().nullable(),
+    symbols: z.array(z.string()),
+  }),
+});
+
+export function projectKpis(published: Published) {
+  const { memory, rules } = published;
+  const { nowMs } = memory.pulse;
+  const account = viewAccount(memory.nav, nowMs, rules.nav);
+  const { level } = memory.nav;
+  const router = projectRouterHealth(published).global;
+  const ddState = account.ddFrac === null ? null : account.ddState.toLowerCase();
+  const { feesUsd, realizedUsd } = memory.dayCash;
+  const feeRatio = realizedUsd === 0 ? null : feesUsd / Math.abs(realizedUsd);
+  const ageS = level === null ? null : Math.max(0, nowMs - level.atMs) / MS_PER_SECOND;
+  const portfolio = portfolioOf(published);
+  const slips = {
+    slip_q25_bps: null,
+    slip_q50_bps: null,
+    slip_q75_bps: null,
+  };
+  return {
+    updated_at: iso(nowMs),
+    ts: iso(nowMs),
+    portfolio,
+    per_symbol: perSymbol(published),
+    nav: {
+      nav_total: level?.navUsd ?? null,
+      nav_age_s: ageS,
+      age_s: ageS,
+      updated_at: isoOrNull(level?.atMs ?? null),
+      sources_ok: memory.pulse.accountOk,
+      aum_total: portfolio.aum,
+    },
+    risk: {
+      dd_state: ddState,
+      atr_regime: null,
+      fee_pnl_ratio: feeRatio,
+      drawdown_pct: account.ddFrac,
+      atr_ratio: null,
+    },
+    router: {
+      policy_quality: router.label.toLowerCase(),
+      maker_first: rules.router.makerFirst,
+      maker_fill_share: null,
+      maker_fill_rate: router.maker_fill_ratio,
+      avg_slippage_bps: router.avg_slippage_bps,
+      reject_rate: null,
+      fallback_ratio: router.fallback_ratio,
+      ...slips,
+    },
+    performance: { expectancy: portfolio.expectancy_48h, sharpe_state: null },
+    dd_state: ddState,
+    atr_regime: null,
+    fee_pnl_ratio: feeRatio,
+    router_quality: router.label.toLowerCase(),
+    aum_total: portfolio.aum,
+    fx: { usd_zar: null, ts: iso(nowMs) },
+    router_stats: {
+      maker_fill_rate: router.maker_fill_ratio,
+      fallback_ratio: router.fallback_ratio,
+      ...slips,
+      quality: router.label.toLowerCase(),
+    },
+    drawdown: { dd_pct: account.ddFrac },
+    atr: { atr_ratio: null, atr_regime: null, symbols: [] },
+  };
+}
+
+function portfolioOf(published: Published) {
+  const { memory, rules } = published;
+  const account = viewAccount(memory.nav, memory.pulse.nowMs, rules.nav);
+  const exposure = exposureOf(published);
+  const navUsd = memory.nav.level?.navUsd ?? null;
+  const share = (usd: number | null) =>
+    usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
+  const week = weekOf(published, null);
+  return {
+    nav: navUsd,
+    aum: aumOf(published, navUsd).total,
+    dd_pct: account.ddFrac,
+    daily_loss_pct: account.dayLossFrac,
+    var_nav_pct: null,
+    cvar_nav_pct: null,
+    gross_nav_pct: share(exposure.grossUsd),
+    net_nav_pct: share(exposure.netUsd),
+    unrealized_pnl: memory.nav.level?.unrealizedUsd ?? null,
+    realized_pnl_today: memory.dayCash.realizedUsd,
+    fees_today: memory.dayCash.feesUsd,
+    funding_today: memory.dayCash.fundingUsd,
+    open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
+    win_rate_7d: week.hitRate,
+    expectancy_48h: overall(published),
+    loss_at_stops_usd: lossAtStops(published),
+  };
+}
+
+function overall({ memory }: Published): number | null {
+  const cutMs = memory.pulse.nowMs - 2 * MS_PER_DAY;
+  const results = Object.values(memory.closes).filter(({ closedMs }) => closedMs > cutMs)
+    .map(({ realizedUsd, feesUsd, fundingUsd }) => realizedUsd - feesUsd + fundingUsd);
+  return results.length === 0 ? null : results.reduce((sum, usd) => sum + usd, 0) / results.length;
+}
+
+/** What is lost if every stop is hit where it stands; null when a leg has no stop or no price. */
+function lossAtStops(published: Published): number | null {
+  let lossUsd = 0;
+  for (const [key, holding] of sortedEntries(published.memory.holdings)) {
+    const value = valueOf(published, holding);
+    const slPx = published.memory.registry[key]?.levels.slPx ?? null;
+    if (value === null || slPx === null) return null;
+    lossUsd += signOf(holding.side) * (value.markPx - slPx) * value.qty;
+  }
+  return lossUsd;
+}
+
+function weekOf({ memory }: Published, ticker: string | null) {
+  const cutMs = memory.pulse.nowMs - WEEK_MS;
+  const closes = Object.values(memory.closes).filter((close) =>
+    close.closedMs > cutMs && (ticker === null || close.ticker === ticker)
+  );
+  const stats = tradeStats(closes.map((close) => ({
+    ticker: close.ticker,
+    closedMs: close.closedMs,
+    pnlUsd: close.realizedUsd - close.feesUsd + close.fundingUsd,
+  })));
+  const sum = (pick: (close: typeof closes[number]) => number) =>
+    closes.reduce((total, close) => total + pick(close), 0);
+  return {
+    hitRate: stats.hitRate,
+    trades: closes.length,
+    realizedUsd: closes.length === 0 ? null : sum(({ realizedUsd }) => realizedUsd),
+    feesUsd: closes.length === 0 ? null : sum(({ feesUsd }) => feesUsd),
+  };
+}
+
+function perSymbol(published: Published) {
+  const { memory, rules } = published;
+  const { symbols } = recent(published);
+  const open: Record<string, number> = {};
+  for (const [, holding] of sortedEntries(memory.holdings)) {
+    const value = valueOf(published, holding);
+    if (value === null) continue;
+    const gain = signOf(holding.side) * (value.markPx - holding.entryPx) * value.qty;
+    open[holding.ticker] = (open[holding.ticker] ?? 0) + gain;
+  }
+  const tickers = new Set([
+    ...Object.keys(open),
+    ...Object.keys(memory.stats),
+    ...Object.keys(symbols),
+  ]);
+  return Object.fromEntries(
+    [...tickers].toSorted().map((ticker) => {
+      const stats = memory.stats[ticker] ?? EMPTY_STATS;
+      const quality = qualityOf(stats, rules.buckets[ticker]?.name ?? "GENERIC");
+      const week = weekOf(published, ticker);
+      const share = (part: number, whole: number) => whole === 0 ? null : part / whole;
+      return [ticker, {
+        unrealized_pnl: open[ticker] ?? null,
+        realized_pnl_7d: week.realizedUsd,
+        fees_7d: week.feesUsd,
+        trades_7d: week.trades,
+        win_rate: week.hitRate,
+        expectancy: symbols[ticker]?.expectancyUsd ?? null,
+        score: null,
+        atr_regime: null,
+        atr_ratio: null,
+        dd_state: null,
+        dd_today_pct: null,
+        maker_fill_rate: share(stats.makerFinalCount, stats.filledCount),
+        fallback_rate: share(stats.fallbackCount, stats.makerStartedCount),
+        slip_q50_bps: null,
+        avg_slippage_bps: quality.averageSlippageBps,
+        cvar_nav_pct: null,
+      }];
+    }),
+  );
+}

@@ -1,0 +1,87 @@
+/** The list of surfaces. A new one is a file beside this one and an entry here. */
+import type { z } from "zod";
+import { Diagnostics, projectDiagnostics } from "./diagnostics.ts";
+import { EngineMetadata, projectEngineMetadata } from "./engine_metadata.ts";
+import {
+  Expectancy,
+  FactorDiagnostics,
+  projectExpectancy,
+  projectFactorDiagnostics,
+  projectRiskAllocationSuggestions,
+  projectRouterPolicySuggestions,
+  projectSymbolScores,
+  RiskAllocationSuggestions,
+  RouterPolicySuggestions,
+  SymbolScores,
+} from "./intel.ts";
+import { Kpis, projectKpis } from "./kpis_v7.ts";
+import { Nav, projectNav } from "./nav.ts";
+import { NavState } from "./nav_state.ts";
+import {
+  PositionsLedger,
+  PositionsState,
+  projectPositionsLedger,
+  projectPositionsState,
+} from "./positions.ts";
+import { projectRiskSnapshot, RiskSnapshot } from "./risk_snapshot.ts";
+import { projectRouterHealth, RouterHealth } from "./router_health.ts";
+import type { Envelope, Owner, Published, Surface } from "./surface.ts";
+
+const executor = <S extends z.ZodType>(
+  file: `${string}.json`,
+  cadence: "loop" | "intel",
+  schema: S,
+) => ({ file, owner: "executor", cadence, schema }) as const;
+
+export const SURFACES = {
+  positions_state: executor("positions_state.json", "loop", PositionsState),
+  positions_ledger: executor("positions_ledger.json", "loop", PositionsLedger),
+  nav: executor("nav.json", "loop", Nav),
+  risk_snapshot: executor("risk_snapshot.json", "loop", RiskSnapshot),
+  router_health: executor("router_health.json", "loop", RouterHealth),
+  kpis_v7: executor("kpis_v7.json", "loop", Kpis),
+  expectancy_v6: executor("expectancy_v6.json", "intel", Expectancy),
+  symbol_scores_v6: executor("symbol_scores_v6.json", "intel", SymbolScores),
+  factor_diagnostics: executor("factor_diagnostics.json", "intel", FactorDiagnostics),
+  router_policy_suggestions_v6: executor(
+    "router_policy_suggestions_v6.json",
+    "intel",
+    RouterPolicySuggestions,
+  ),
+  risk_allocation_suggestions_v6: executor(
+    "risk_allocation_suggestions_v6.json",
+    "intel",
+    RiskAllocationSuggestions,
+  ),
+  engine_metadata: executor("engine_metadata.json", "loop", EngineMetadata),
+  /** Last of the executor's: when it is there, everything of its tick is. */
+  diagnostics: executor("diagnostics.json", "loop", Diagnostics),
+  nav_state: { file: "nav_state.json", owner: "mirror", cadence: "mirror", schema: NavState },
+} as const satisfies Record<string, Surface>;
+
+type Surfaces = typeof SURFACES;
+export type SurfaceName = keyof Surfaces;
+export type Payload<N extends SurfaceName> = z.output<Surfaces[N]["schema"]>;
+/** A payload without the envelope, which the store adds. */
+export type Body<N extends SurfaceName> = Omit<Payload<N>, keyof Envelope>;
+export type OwnedBy<O extends Owner> = {
+  [N in SurfaceName]: Surfaces[N]["owner"] extends O ? N : never;
+}[SurfaceName];
+
+/** How each of the executor's surfaces is made from one reading. */
+export const PROJECTIONS: { readonly [N in OwnedBy<"executor">]: (from: Published) => Body<N> } = {
+  positions_state: projectPositionsState,
+  positions_ledger: projectPositionsLedger,
+  nav: projectNav,
+  risk_snapshot: projectRiskSnapshot,
+  router_health: projectRouterHealth,
+  kpis_v7: projectKpis,
+  expectancy_v6: projectExpectancy,
+  symbol_scores_v6: projectSymbolScores,
+  factor_diagnostics: projectFactorDiagnostics,
+  router_policy_suggestions_v6: projectRouterPolicySuggestions,
+  risk_allocation_suggestions_v6: projectRiskAllocationSuggestions,
+  engine_metadata: projectEngineMetadata,
+  diagnostics: projectDiagnostics,
+};
+export const EXECUTOR_SURFACES = Object.keys(PROJECTIONS) as readonly OwnedBy<"executor">[];

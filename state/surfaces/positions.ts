@@ -1,0 +1,296 @@
+/** `positions_state.json` and `positions_ledger.json`: what the venue shows, and what is behind it. */
+import { z } from "zod";
+import { sortedEntries } from "../../core/dict.ts";
+import { type Holding, reconcileKeys, unrealizedUsd } from "../../core/exits/ledger.ts";
+import type { Guard } from "../../core/exits/registry.ts";
+import { unitsToNumber } from "../../core/increments.ts";
+import { type PositionKey, positionKey, signOf, type VenuePosition } from "../../core/types.ts";
+import { MS_PER_SECOND } from "../../core/units.ts";
+import {
+  count,
+  envelopeShape,
+  iso,
+  isoOrNull,
+  isoTime,
+  key,
+  maybe,
+  maybeTime,
+  type Published,
+  side,
+  symbol,
+  valueOf,
+} from "./surface.ts";
+
+const MARK_STALE_MS = 5 * MS_PER_SECOND;
+
+const Row = z.strictObject({
+  symbol,
+  side,
+  position_key: key,
+  /** Signed: a short is negative. */
+  qty: z.number().refine((qty) => qty !== 0),
+  entry_price: z.number().positive(),
+  mark_price: z.number().positive(),
+  mark_ts: isoTime,
+  mark_stale: z.boolean(),
+  unrealized_pnl: z.number(),
+  realized_pnl: maybe,
+  notional: z.number().min(0),
+  leverage: z.number().min(0).nullable(),
+  ts: isoTime,
+  positionSide: z.enum(["LONG", "SHORT", "BOTH"]),
+  liquidation_price: maybe,
+});
+
+export const PositionsState = z.strictObject({
+  ...envelopeShape,
+  updated_at: isoTime,
+  read_ok: z.boolean(),
+  last_ok_ts: maybeTime,
+  age_s: z.number().min(0).nullable(),
+  position_mode: z.enum(["hedge", "one_way"]),
+  positions: z.array(Row),
+  quarantined: z.array(z.strictObject({
+    symbol: z.string().nullable(),
+    side: z.string().nullable(),
+    qty: maybe,
+    problem: z.string(),
+  })),
+});
+
+/** Rows of the last good read. A row that breaks the contract is set apart, never dropped. */
+export function projectPositionsState(published: Published) {
+  const { memory, account, run } = published;
+  const { nowMs, accountMs, accountOk } = memory.pulse;
+  const rows: z.output<typeof Row>[] = [];
+  const quarantined: z.output<typeof PositionsState>["quarantined"] = [];
+  for (const leg of account?.positions ?? []) {
+    const row = rowOf(published, leg);
+    if ("problem" in row) quarantined.push(row);
+    else rows.push(row);
+  }
+  return {
+    updated_at: iso(nowMs),
+    read_ok: accountOk,
+    last_ok_ts: isoOrNull(accountMs),
+    age_s: accountMs === null ? null : Math.max(0, nowMs - accountMs) / MS_PER_SECOND,
+    position_mode: run.positionMode,
+    positions: rows.toSorted((a, b) => (a.position_key < b.position_key ? -1 : 1)),
+    quarantined,
+  };
+}
+
+function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
+  const market = view.market(leg.ticker);
+  const mark = view.mark(leg.ticker) ?? leg.mark;
+  const qty = market === null ? null : signOf(leg.side) * unitsToNumber(leg.lots, market.lot);
+  const apart = (problem: string) => ({ symbol: leg.ticker, side: leg.side, qty, problem });
+  if (qty === null) return apart("market_unknown");
+  if (leg.entryPx === null || !(leg.entryPx > 0)) return apart("entry_unknown");
+  if (mark === null || !(mark.px > 0)) return apart("mark_unknown");
+  const held = memory.holdings[positionKey(leg.ticker, leg.side)];
+  return {
+    symbol: leg.ticker,
+    side: leg.side,
+    position_key: positionKey(leg.ticker, leg.side),
+    qty,
+    entry_price: leg.entryPx,
+    mark_price: mark.px,
+    mark_ts: iso(mark.atMs),
+    mark_stale: memory.pulse.nowMs - mark.atMs > MARK_STALE_MS,
+    unrealized_pnl: (mark.px - leg.entryPx) * qty,
+    realized_pnl: held?.realizedUsd ?? null,
+    notional: Math.abs(qty) * mark.px,
+    leverage: leg.leverage,
+    ts: iso(account!.atMs),
+    positionSide: run.positionMode === "hedge" ? leg.side : "BOTH" as const,
+    liquidation_price: leg.liquidationPx,
+  };
+}
+
+const Protective = z.strictObject({
+  client_order_id: z.string(),
+  venue_id: z.string().nullable(),
+  kind: z.enum(["stop_market", "algo", "quantity_stop"]),
+  trigger: z.number().positive(),
+  close_position: z.boolean(),
+  qty: z.number().positive().nullable(),
+  status: z.string(),
+  placed_ts: isoTime,
+  checked_ts: maybeTime,
+});
+
+const Exit = z.strictObject({
+  state: z.enum(["idle", "armed", "partial", "done", "failed"]),
+  reason: z.string().nullable(),
+  intent_id: z.string().nullable(),
+  attempts: count,
+  first_ts: maybeTime,
+  last_error: z.string().nullable(),
+});
+
+const Entry = z.strictObject({
+  position_key: key,
+  symbol,
+  side,
+  qty: z.number().positive(),
+  entry_price: z.number().positive(),
+  tp: z.number().positive().nullable(),
+  sl: z.number().positive().nullable(),
+  created_ts: maybeTime,
+  updated_ts: maybeTime,
+  episode_id: z.string(),
+  strategy_id: z.string().nullable(),
+  source: z.enum(["fill", "adopted", "adjustment"]),
+  tp_sl_source: z.enum(["intent", "seed", "operator", "adopted", "none"]),
+  trail_frac: maybe,
+  max_hold_s: maybe,
+  protective: Protective.nullable(),
+  exit: Exit,
+  unrealized_pnl: maybe,
+  mark_price: maybe,
+  stop_distance_pct: maybe,
+  risk_at_stop_usd: maybe,
+  realized_pnl: maybe,
+  fees_usd: maybe,
+  funding_usd: maybe,
+});
+
+const Keys = z.array(key);
+
+export const PositionsLedger = z.strictObject({
+  ...envelopeShape,
+  updated_at: isoTime,
+  entries: z.array(Entry),
+  tp_sl_levels: z.record(
+    key,
+    z.strictObject({ tp: z.number().positive().nullable(), sl: z.number().positive().nullable() }),
+  ),
+  metadata: z.strictObject({
+    version: z.literal("v2"),
+    entry_count: count,
+    reconciliation: z.strictObject({
+      missing_ledger_positions: Keys,
+      ghost_ledger_entries: Keys,
+      missing_tp_sl_entries: Keys,
+      stale_tp_sl_entries: Keys,
+    }),
+  }),
+});
+
+/** The engine's own book with its levels, stops and exits. */
+export function projectPositionsLedger(published: Published) {
+  const { memory } = published;
+  const entries = sortedEntries(memory.holdings).map(([name, holding]) =>
+    entryOf(published, name, holding)
+  );
+  const levels = sortedEntries(memory.registry).map(([name, { levels: { slPx, tpPx } }]) =>
+    [name, { tp: positive(tpPx), sl: positive(slPx) }] as const
+  );
+  const lists = reconciliationOf(published);
+  return {
+    updated_at: iso(memory.pulse.nowMs),
+    entries,
+    tp_sl_levels: Object.fromEntries(levels),
+    metadata: {
+      version: "v2" as const,
+      entry_count: entries.length,
+      reconciliation: {
+        missing_ledger_positions: [...lists.missingLedger],
+        ghost_ledger_entries: [...lists.ghostLedger],
+        missing_tp_sl_entries: [...lists.missingLevels],
+        stale_tp_sl_entries: [...lists.staleLevels],
+      },
+    },
+  };
+}
+
+/** Venue against book against registry, at this instant. */
+export function reconciliationOf({ memory, account }: Published) {
+  const venue = (account?.positions ?? []).map((leg) => positionKey(leg.ticker, leg.side));
+  const registry: Record<string, { slPx: number | null; tpPx: number | null }> = {};
+  for (const [name, { levels }] of sortedEntries(memory.registry)) registry[name] = levels;
+  const ledger: typeof registry = {};
+  for (const name of Object.keys(memory.holdings)) {
+    ledger[name] = registry[name] ?? { slPx: null, tpPx: null };
+  }
+  return reconcileKeys({ venue, ledger, registry });
+}
+
+function entryOf(published: Published, name: PositionKey, holding: Holding) {
+  const { memory, view } = published;
+  const guard: Guard | undefined = memory.registry[name];
+  const market = view.market(holding.ticker);
+  const value = valueOf(published, holding);
+  const slPx = positive(guard?.levels.slPx ?? null);
+  const away = slPx === null || value === null
+    ? null
+    : signOf(holding.side) * (value.markPx - slPx);
+  const qty = market === null ? holding.lots : unitsToNumber(holding.lots, market.lot);
+  return {
+    position_key: name,
+    symbol: holding.ticker,
+    side: holding.side,
+    qty,
+    entry_price: holding.entryPx,
+    tp: positive(guard?.levels.tpPx ?? null),
+    sl: slPx,
+    created_ts: iso(holding.openedMs),
+    updated_ts: iso(holding.updatedMs),
+    episode_id: holding.episodeId,
+    strategy_id: holding.strategyId,
+    source: holding.source,
+    tp_sl_source: guard?.source ?? "none" as const,
+    trail_frac: guard?.levels.trailFrac ?? null,
+    max_hold_s: seconds(guard?.levels.maxHoldMs ?? null),
+    protective: protectiveOf(published, guard),
+    exit: exitOf(guard),
+    unrealized_pnl: value === null || market === null
+      ? null
+      : unrealizedUsd(holding, value.markPx, market),
+    mark_price: value?.markPx ?? null,
+    stop_distance_pct: away === null || value === null ? null : away / value.markPx,
+    risk_at_stop_usd: away === null || value === null ? null : away * value.qty,
+    realized_pnl: holding.realizedUsd,
+    fees_usd: holding.feesUsd,
+    funding_usd: holding.fundingUsd,
+  };
+}
+
+function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
+  if (guard?.stop === null || guard === undefined) return null;
+  const order = memory.orders[guard.stop.clientId];
+  const market = view.market(guard.ticker);
+  if (order === undefined || market === null) return null;
+  return {
+    client_order_id: order.clientId,
+    venue_id: null,
+    kind: "stop_market" as const,
+    trigger: unitsToNumber(guard.stop.stopTicks, market.tick),
+    close_position: true,
+    qty: null,
+    status: order.status === null ? order.state.toUpperCase() : order.status.toUpperCase(),
+    placed_ts: iso(order.sentMs),
+    checked_ts: isoOrNull(order.ackMs),
+  };
+}
+
+function exitOf(guard: Guard | undefined) {
+  const exit = guard?.exit ?? null;
+  return {
+    state: exit === null ? "idle" as const : "armed" as const,
+    reason: exit?.reason ?? null,
+    intent_id: exit?.routeId.replace(/^r:/, "") ?? null,
+    attempts: guard?.exitAttempts ?? 0,
+    first_ts: isoOrNull(exit?.firstMs ?? null),
+    last_error: null,
+  };
+}
+
+function positive(value: number | null): number | null {
+  return value !== null && value > 0 ? value : null;
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : ms / MS_PER_SECOND;
+}

@@ -1,0 +1,297 @@
+/** `risk_snapshot.json`: the state of risk, every cap beside its value. */
+import { z } from "zod";
+import { viewAccount } from "../../core/nav.ts";
+import { RISK_MODES, riskMode } from "../../core/risk/mode.ts";
+import { TIERS } from "../../core/types.ts";
+import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
+import { worldOf } from "../../core/world.ts";
+import { reconciliationOf } from "./positions.ts";
+import {
+  count,
+  envelopeShape,
+  exposureOf,
+  fraction,
+  iso,
+  isoOrNull,
+  maybe,
+  maybeTime,
+  type Published,
+} from "./surface.ts";
+
+const Amounts = z.record(z.string(), maybe);
+
+export const RiskSnapshot = z.strictObject({
+  ...envelopeShape,
+  risk_mode: z.enum(RISK_MODES),
+  risk_mode_reason: z.string(),
+  risk_mode_score: z.number().min(0).max(1),
+  nav: maybe,
+  nav_total: maybe,
+  dd_state: z.strictObject({
+    state: z.enum(["NORMAL", "DRAWDOWN", "RECOVERY", "UNKNOWN"]),
+    dd_state: z.string().nullable(),
+    drawdown: z.strictObject({
+      dd_pct: fraction,
+      dd_abs: z.number().min(0).nullable(),
+      peak: maybe,
+      nav: maybe,
+      realized_today: maybe,
+    }),
+  }),
+  dd_frac: fraction,
+  daily_loss_frac: fraction,
+  rolling_24h_loss_frac: fraction,
+  portfolio_dd_pct: fraction,
+  daily_loss_pct: fraction,
+  day_peak: maybe,
+  circuit_breaker: z.strictObject({
+    max_portfolio_dd_nav_pct: fraction,
+    active: z.boolean(),
+    current: fraction,
+    since: maybeTime,
+    latched: z.boolean(),
+    resume: z.string(),
+  }),
+  correlation_groups: z.record(
+    z.string(),
+    z.strictObject({
+      gross_nav_pct: z.number().min(0).nullable(),
+      max_group_nav_pct: z.number().min(0),
+      symbols: z.array(z.string()),
+    }),
+  ),
+  var: z.strictObject({
+    portfolio_var_usd: maybe,
+    portfolio_var_nav_pct: maybe,
+    max_portfolio_var_nav_pct: maybe,
+    within_limit: z.boolean().nullable(),
+    portfolio_volatility: maybe,
+    confidence: maybe,
+    n_assets: count,
+    lookback_used: count,
+    reason: z.string(),
+  }),
+  cvar: z.strictObject({
+    per_symbol: z.record(
+      z.string(),
+      z.strictObject({
+        cvar_nav_pct: maybe,
+        limit: z.number(),
+        within_limit: z.boolean().nullable(),
+      }),
+    ),
+    max_position_cvar_nav_pct: maybe,
+    confidence: maybe,
+    reason: z.string(),
+  }),
+  anomalies: z.strictObject({
+    nav_jump: z.strictObject({ old: z.number(), new: z.number(), pct: maybe }).optional(),
+    tp_sl_mismatch: z.boolean().optional(),
+  }),
+  tp_sl_registry: z.strictObject({
+    num_positions: count,
+    num_registry_entries: count,
+    registry_mismatch: z.boolean(),
+  }),
+  nav_health: z.strictObject({
+    age_s: z.number().min(0).nullable(),
+    fresh: z.boolean(),
+    sources_ok: z.boolean(),
+    threshold_s: z.number().positive(),
+    nav_ts: maybeTime,
+    stale_flags: z.strictObject({
+      balances: z.boolean(),
+      positions: z.boolean(),
+      prices: z.boolean(),
+    }),
+    nav_total: maybe,
+  }),
+  caps: z.strictObject({
+    max_trade_nav_pct: z.number(),
+    max_gross_exposure_pct: z.number(),
+    max_portfolio_dd_nav_pct: z.number(),
+    daily_loss_limit_pct: z.number(),
+    drawdown_alert_pct: z.number(),
+    max_concurrent_positions: count,
+    nav_freshness_seconds: z.number(),
+    cooldown_after_stop_s: z.number(),
+    tiers: z.record(z.string(), z.number()),
+  }),
+  exposure: z.strictObject({
+    gross_usd: maybe,
+    net_usd: maybe,
+    gross_nav_pct: maybe,
+    net_nav_pct: maybe,
+    per_symbol: Amounts,
+    per_tier: Amounts,
+    open_positions: count.nullable(),
+    max_open: count,
+  }),
+  atr_regime: z.string(),
+  atr: z.strictObject({
+    atr_regime: z.string(),
+    median_ratio: maybe,
+    symbols: z.array(z.string()),
+  }),
+  fee_pnl_ratio: maybe,
+  fee_pnl: z.strictObject({
+    fee_pnl_ratio: maybe,
+    fees: maybe,
+    pnl: maybe,
+    window_days: z.number().positive(),
+  }),
+  risk_config_meta: z.strictObject({ testnet_overrides_active: z.boolean() }),
+});
+
+const NOT_MEASURED = "not_measured";
+
+export function projectRiskSnapshot(published: Published) {
+  const { memory, view, rules } = published;
+  const { nowMs } = memory.pulse;
+  const account = viewAccount(memory.nav, nowMs, rules.nav);
+  const world = worldOf(memory, view, rules);
+  const { mode, reason, score } = riskMode(world, rules.limits);
+  const navUsd = memory.nav.level?.navUsd ?? null;
+  const share = (usd: number | null) =>
+    usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
+  const exposure = exposureOf(published);
+  const lists = reconciliationOf(published);
+  const mismatch = Object.values(lists).some((keys) => keys.length > 0);
+  const { anomaly } = account;
+  return {
+    risk_mode: mode,
+    risk_mode_reason: reason,
+    risk_mode_score: score,
+    nav: navUsd,
+    nav_total: navUsd,
+    dd_state: drawdownBlock(published),
+    dd_frac: account.ddFrac,
+    daily_loss_frac: account.dayLossFrac,
+    rolling_24h_loss_frac: account.rollingLossFrac,
+    portfolio_dd_pct: account.ddFrac,
+    daily_loss_pct: account.dayLossFrac,
+    day_peak: memory.nav.dayPeakUsd,
+    circuit_breaker: {
+      max_portfolio_dd_nav_pct: rules.nav.circuitFrac,
+      active: account.circuit !== null || account.ddFrac === null,
+      current: account.ddFrac,
+      since: isoOrNull(account.circuit?.sinceMs ?? null),
+      latched: account.circuit !== null,
+      resume: `after ${rules.nav.circuitCooloffMs / MS_PER_HOUR} h, at most once in 7 days`,
+    },
+    correlation_groups: Object.fromEntries(
+      rules.limits.groups.map(({ name, symbols, maxFrac }) => [name, {
+        gross_nav_pct: share(world.groupUsd[name] ?? 0),
+        max_group_nav_pct: maxFrac,
+        symbols: [...symbols],
+      }]),
+    ),
+    var: {
+      portfolio_var_usd: null,
+      portfolio_var_nav_pct: null,
+      max_portfolio_var_nav_pct: null,
+      within_limit: null,
+      portfolio_volatility: null,
+      confidence: null,
+      n_assets: 0,
+      lookback_used: 0,
+      reason: NOT_MEASURED,
+    },
+    cvar: {
+      per_symbol: {},
+      max_position_cvar_nav_pct: null,
+      confidence: null,
+      reason: NOT_MEASURED,
+    },
+    anomalies: {
+      ...(anomaly === null ? {} : {
+        nav_jump: {
+          old: anomaly.previousUsd,
+          new: anomaly.navUsd,
+          pct: anomaly.previousUsd > 0 ? anomaly.navUsd / anomaly.previousUsd - 1 : null,
+        },
+      }),
+      ...(mismatch ? { tp_sl_mismatch: true } : {}),
+    },
+    tp_sl_registry: {
+      num_positions: Object.keys(memory.holdings).length,
+      num_registry_entries: Object.keys(memory.registry).length,
+      registry_mismatch: mismatch,
+    },
+    nav_health: navHealth(published),
+    caps: capsOf(published),
+    exposure: {
+      gross_usd: exposure.grossUsd,
+      net_usd: exposure.netUsd,
+      gross_nav_pct: share(exposure.grossUsd),
+      net_nav_pct: share(exposure.netUsd),
+      per_symbol: exposure.perSymbol,
+      per_tier: exposure.perTier,
+      open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
+      max_open: rules.limits.positionsCount,
+    },
+    atr_regime: "unknown",
+    atr: { atr_regime: "unknown", median_ratio: null, symbols: [] },
+    fee_pnl_ratio: feeRatio(published),
+    fee_pnl: {
+      fee_pnl_ratio: feeRatio(published),
+      fees: memory.dayCash.feesUsd,
+      pnl: memory.dayCash.realizedUsd,
+      window_days: 1,
+    },
+    risk_config_meta: { testnet_overrides_active: false },
+  };
+}
+
+function drawdownBlock({ memory, rules }: Published) {
+  const { ddFrac, ddState } = viewAccount(memory.nav, memory.pulse.nowMs, rules.nav);
+  const { peakUsd, level } = memory.nav;
+  const navUsd = level?.navUsd ?? null;
+  const known = ddFrac !== null;
+  return {
+    state: known ? ddState : "UNKNOWN" as const,
+    dd_state: known ? ddState.toLowerCase() : null,
+    drawdown: {
+      dd_pct: ddFrac,
+      dd_abs: peakUsd === null || navUsd === null ? null : Math.max(0, peakUsd - navUsd),
+      peak: peakUsd,
+      nav: navUsd,
+      realized_today: memory.dayCash.realizedUsd,
+    },
+  };
+}
+
+function navHealth({ memory, rules }: Published) {
+  const { level } = memory.nav;
+  const { nowMs, accountOk, priceMissingCount } = memory.pulse;
+  const { nav } = viewAccount(memory.nav, nowMs, rules.nav);
+  return {
+    age_s: nav.kind === "missing" ? null : nav.ageMs / MS_PER_SECOND,
+    fresh: nav.kind === "fresh",
+    sources_ok: accountOk,
+    threshold_s: rules.nav.freshMs / MS_PER_SECOND,
+    nav_ts: level === null ? null : iso(level.atMs),
+    stale_flags: { balances: !accountOk, positions: !accountOk, prices: priceMissingCount > 0 },
+    nav_total: level?.navUsd ?? null,
+  };
+}
+
+function capsOf({ rules }: Published) {
+  const { limits, nav } = rules;
+  return {
+    max_trade_nav_pct: limits.maxTradeFrac,
+    max_gross_exposure_pct: limits.grossFrac,
+    max_portfolio_dd_nav_pct: nav.circuitFrac,
+    daily_loss_limit_pct: limits.dayLossFrac,
+    drawdown_alert_pct: limits.drawdownAlertFrac,
+    max_concurrent_positions: limits.positionsCount,
+    nav_freshness_seconds: nav.freshMs / MS_PER_SECOND,
+    cooldown_after_stop_s: limits.cooldownAfterStopMs / MS_PER_SECOND,
+    tiers: Object.fromEntries(TIERS.map((tier) => [tier, limits.tierFrac[tier]])),
+  };
+}
+
+function feeRatio({ memory }: Published): number | null {
+  const { feesUsd, realizedUsd } = memory.dayCash;
+  return realizedUsd === 0 ? null : feesUsd / Math.abs(realizedUsd);
+}
