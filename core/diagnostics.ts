@@ -62,98 +62,142 @@ export function countTick(
     events: readonly EngineEvent[];
   },
 ): Counters {
-  let next = counters.sinceMs === null ? { ...counters, sinceMs: nowMs } : counters;
-  if (signals > 0) {
-    next = { ...next, totalSignals: next.totalSignals + signals, lastSignalMs: nowMs };
-    next = inBucket(next, nowMs, (bucket) => ({ ...bucket, signals: bucket.signals + signals }));
+  const sinceMs = counters.sinceMs ?? nowMs;
+  const tick = tallyOf(events);
+  if (!tick.anything && signals === 0) {
+    return counters.sinceMs === null ? { ...counters, sinceMs } : counters;
   }
-  for (const event of events) next = countEvent(next, event, nowMs);
-  return next;
+  const at = (happened: boolean, before: number | null) => happened ? nowMs : before;
+  const { bucket } = tick;
+  const vetoCount = sum(bucket.vetoes);
+  return {
+    sinceMs,
+    totalSignals: counters.totalSignals + signals,
+    totalOrders: counters.totalOrders + bucket.orders,
+    totalFills: counters.totalFills + bucket.fills,
+    totalMakerFills: counters.totalMakerFills + tick.makerFills,
+    totalVetoes: counters.totalVetoes + vetoCount,
+    byReason: addAll(counters.byReason, bucket.vetoes),
+    exitsByReason: addAll(counters.exitsByReason, tick.exits),
+    lastSignalMs: at(signals > 0, counters.lastSignalMs),
+    lastOrderMs: at(bucket.orders > 0, counters.lastOrderMs),
+    lastVetoMs: at(vetoCount > 0, counters.lastVetoMs),
+    lastRouterMs: at(tick.routed, counters.lastRouterMs),
+    lastExitTriggerMs: at(tick.triggered, counters.lastExitTriggerMs),
+    buckets: intoBucket(counters.buckets, { ...bucket, signals }, nowMs),
+  };
 }
 
-function countEvent(counters: Counters, event: EngineEvent, nowMs: number): Counters {
+type Tally = {
+  bucket: { orders: number; fills: number; failed: number; vetoes: Record<string, number> };
+  makerFills: number;
+  exits: Record<string, number>;
+  routed: boolean;
+  triggered: boolean;
+  anything: boolean;
+};
+
+function tallyOf(events: readonly EngineEvent[]): Tally {
+  const bucket: Tally["bucket"] = { orders: 0, fills: 0, failed: 0, vetoes: {} };
+  const tally: Tally = {
+    bucket,
+    makerFills: 0,
+    exits: {},
+    routed: false,
+    triggered: false,
+    anything: false,
+  };
+  for (const event of events) {
+    const counted = countEvent(tally, event);
+    tally.anything ||= counted;
+  }
+  return tally;
+}
+
+/** Counts one event; false for a kind that no counter is about. */
+function countEvent(tally: Tally, event: EngineEvent): boolean {
+  const { bucket } = tally;
   switch (event.kind) {
-    case "veto": {
-      const { reason } = event;
-      const counted = {
-        ...counters,
-        totalVetoes: counters.totalVetoes + 1,
-        byReason: add(counters.byReason, reason),
-        lastVetoMs: nowMs,
-      };
-      const count = (bucket: FunnelBucket) => ({ ...bucket, vetoes: add(bucket.vetoes, reason) });
-      return inBucket(counted, nowMs, count);
-    }
-    case "order_attempt": {
-      const counted = { ...counters, totalOrders: counters.totalOrders + 1, lastOrderMs: nowMs };
-      return inBucket(counted, nowMs, (bucket) => ({ ...bucket, orders: bucket.orders + 1 }));
-    }
-    case "order_fill": {
-      const counted = {
-        ...counters,
-        totalFills: counters.totalFills + 1,
-        totalMakerFills: counters.totalMakerFills + (event.maker ? 1 : 0),
-        lastRouterMs: nowMs,
-      };
-      return inBucket(counted, nowMs, (bucket) => ({ ...bucket, fills: bucket.fills + 1 }));
-    }
-    case "route_end": {
-      const counted = { ...counters, lastRouterMs: nowMs };
-      if (event.filledLots > 0) return counted;
-      return inBucket(counted, nowMs, (bucket) => ({ ...bucket, failed: bucket.failed + 1 }));
-    }
+    case "veto":
+      bucket.vetoes[event.reason] = (bucket.vetoes[event.reason] ?? 0) + 1;
+      return true;
+    case "order_attempt":
+      bucket.orders += 1;
+      return true;
+    case "order_fill":
+      bucket.fills += 1;
+      if (event.maker) tally.makerFills += 1;
+      tally.routed = true;
+      return true;
+    case "route_end":
+      if (event.filledLots === 0) bucket.failed += 1;
+      tally.routed = true;
+      return true;
     case "order_submit":
     case "order_cancel":
-      return { ...counters, lastRouterMs: nowMs };
+      tally.routed = true;
+      return true;
     case "exit_trigger":
-      return { ...counters, lastExitTriggerMs: nowMs };
+      tally.triggered = true;
+      return true;
     case "episode_end":
-      return { ...counters, exitsByReason: add(counters.exitsByReason, event.exitReason) };
+      tally.exits[event.exitReason] = (tally.exits[event.exitReason] ?? 0) + 1;
+      return true;
     default:
-      return counters;
+      return false;
   }
 }
 
-function inBucket(
-  counters: Counters,
+function intoBucket(
+  buckets: Dict<FunnelBucket>,
+  added: FunnelBucket,
   nowMs: number,
-  change: (bucket: FunnelBucket) => FunnelBucket,
-): Counters {
+): Dict<FunnelBucket> {
+  if (added.signals + added.orders + added.fills + added.failed + sum(added.vetoes) === 0) {
+    return buckets;
+  }
   const start = String(Math.floor(nowMs / BUCKET_MS) * BUCKET_MS);
-  const known = counters.buckets[start];
-  if (known !== undefined) {
-    return { ...counters, buckets: { ...counters.buckets, [start]: change(known) } };
+  const known = buckets[start];
+  if (known !== undefined) return { ...buckets, [start]: join(known, added) };
+  const kept: Record<string, FunnelBucket> = {};
+  for (const [key, bucket] of Object.entries(buckets)) {
+    if (Number(key) > nowMs - MS_PER_DAY) kept[key] = bucket;
   }
-  const buckets: Record<string, FunnelBucket> = {};
-  for (const [key, bucket] of Object.entries(counters.buckets)) {
-    if (Number(key) > nowMs - MS_PER_DAY) buckets[key] = bucket;
-  }
-  buckets[start] = change(EMPTY_BUCKET);
-  return { ...counters, buckets };
+  kept[start] = added;
+  return kept;
 }
 
-function add(counts: Dict<number>, key: string): Dict<number> {
-  return { ...counts, [key]: (counts[key] ?? 0) + 1 };
+function join(one: FunnelBucket, other: FunnelBucket): FunnelBucket {
+  return {
+    signals: one.signals + other.signals,
+    orders: one.orders + other.orders,
+    fills: one.fills + other.fills,
+    failed: one.failed + other.failed,
+    vetoes: addAll(one.vetoes, other.vetoes),
+  };
+}
+
+function addAll(counts: Dict<number>, added: Dict<number>): Dict<number> {
+  const entries = Object.entries(added);
+  if (entries.length === 0) return counts;
+  const result: Record<string, number> = { ...counts };
+  for (const [key, n] of entries) result[key] = (result[key] ?? 0) + n;
+  return result;
+}
+
+function sum(counts: Dict<number>): number {
+  let total = 0;
+  for (const n of Object.values(counts)) total += n;
+  return total;
 }
 
 /** The funnel of the last `windowMs`. */
 export function funnelOf({ buckets }: Counters, nowMs: number, windowMs: number): FunnelBucket {
-  let sum = EMPTY_BUCKET;
+  let total = EMPTY_BUCKET;
   for (const [start, bucket] of Object.entries(buckets)) {
-    if (Number(start) + BUCKET_MS <= nowMs - windowMs) continue;
-    const vetoes: Record<string, number> = { ...sum.vetoes };
-    for (const [reason, n] of Object.entries(bucket.vetoes)) {
-      vetoes[reason] = (vetoes[reason] ?? 0) + n;
-    }
-    sum = {
-      signals: sum.signals + bucket.signals,
-      orders: sum.orders + bucket.orders,
-      fills: sum.fills + bucket.fills,
-      failed: sum.failed + bucket.failed,
-      vetoes,
-    };
+    if (Number(start) + BUCKET_MS > nowMs - windowMs) total = join(total, bucket);
   }
-  return sum;
+  return total;
 }
 
 export type WatcherState = "ok" | "idle" | "warming" | "quiet" | "never" | "off";

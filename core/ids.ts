@@ -3,30 +3,38 @@
  * id after any crash, so what may exist at the venue is always known by name.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
+import { assert } from "./assert.ts";
 
-const BASE = 36;
+const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 const HASH_CHARS = 10;
-const COUNTER_CHARS = 2;
+const CHILD_CHARS = 2;
+const ATTEMPT_CHARS = 3;
 
 /** What must differ between two runs that share an account; fixed at a data directory's first start. */
 export type Lineage = string;
 
-/** Lower-case base-36 digest of the parts, `length` characters; parts may not contain a newline. */
+const encoder = new TextEncoder();
+
+/** Digest of the parts in `[0-9a-z]`, `length` characters (at most 32). */
 export function digest(parts: readonly (string | number)[], length = HASH_CHARS): string {
-  const bytes = sha256(new TextEncoder().encode(parts.join("\n")));
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return value.toString(BASE).padStart(length, "0").slice(-length);
+  const bytes = sha256(encoder.encode(parts.join("\n")));
+  let text = "";
+  for (let i = 0; i < length; i++) text += ALPHABET[bytes[i]! % ALPHABET.length];
+  return text;
 }
 
 /**
- * Client order id of one try of one child: `<lineage>-<hash>-<child>-<try>`, at most 24 characters
+ * Client order id of one try of one child: `<lineage>-<hash>-<child>-<try>`, at most 25 characters
  * of `[0-9a-z-]`, which every exchange accepts.
  */
 export function clientOrderId(
   lineage: Lineage,
   { key, child, attempt }: { key: string; child: number; attempt: number },
 ): string {
-  const counter = (value: number) => value.toString(BASE).padStart(COUNTER_CHARS, "0");
-  return `${lineage}-${digest([lineage, key])}-${counter(child)}-${counter(attempt)}`;
+  const counter = (value: number, chars: number) => {
+    assert(value < ALPHABET.length ** chars, "an order is tried a bounded number of times");
+    return value.toString(ALPHABET.length).padStart(chars, "0");
+  };
+  const tail = `${counter(child, CHILD_CHARS)}-${counter(attempt, ATTEMPT_CHARS)}`;
+  return `${lineage}-${digest([lineage, key])}-${tail}`;
 }

@@ -78,8 +78,8 @@ export type Memory = {
   readonly incomeId: number;
   readonly differences: Differences;
   readonly cooldownUntilMs: Dict<number>;
-  /** Entries emitted for a candle, until they can no longer repeat. */
-  readonly dedupeUntilMs: Dict<number>;
+  /** The newest candle close an entry was emitted for, per strategy, symbol and side. */
+  readonly emittedMs: Dict<number>;
   readonly counters: Counters;
   readonly stats: Dict<SymbolStats>;
   readonly closes: Dict<Close>;
@@ -124,7 +124,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     incomeId: 0,
     differences: {},
     cooldownUntilMs: {},
-    dedupeUntilMs: {},
+    emittedMs: {},
     counters: EMPTY_COUNTERS,
     stats: {},
     closes: {},

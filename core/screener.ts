@@ -15,7 +15,6 @@ import type { Pair } from "./universe.ts";
 
 /** A price older than this is not one to enter at. */
 const PRICE_FRESH_MS = 5 * MS_PER_SECOND;
-const DEDUPE_FRAMES = 3;
 
 export type Screening = {
   readonly nowMs: number;
@@ -25,21 +24,22 @@ export type Screening = {
   readonly view: MarketView;
   readonly navUsd: number | null;
   readonly modeFrac: number;
-  readonly dedupeUntilMs: Dict<number>;
+  /** The newest candle close an entry was emitted for, by key. */
+  readonly emittedMs: Dict<number>;
 };
 
 export type Screened = {
   readonly signals: number;
   readonly entries: readonly Entry[];
   readonly refusals: readonly VetoEvent[];
-  readonly dedupeUntilMs: Dict<number>;
+  readonly emitted: ReadonlyMap<string, number>;
 };
 
 /** Asks every strategy about every candle that closed since the last screening. */
 export function screen(screening: Screening, rules: Rules): Screened {
   const entries: Entry[] = [];
   const refusals: VetoEvent[] = [];
-  const dedupe: Record<string, number> = {};
+  const emitted = new Map<string, number>();
   let signals = 0;
   for (const { strategy, symbols } of rules.assignments) {
     for (const ticker of symbols as readonly Ticker[]) {
@@ -48,19 +48,20 @@ export function screen(screening: Screening, rules: Rules): Screened {
       signals += 1;
       const signal = { strategy, ticker, ...asked };
       const key = dedupeKey(signal);
-      const repeated = (screening.dedupeUntilMs[key] ?? dedupe[key] ?? 0) > screening.nowMs;
-      if (repeated) {
+      if ((screening.emittedMs[key] ?? 0) >= asked.closeMs) {
         refusals.push(refuse(signal, "dedupe", {}, screening));
         continue;
       }
-      dedupe[key] = asked.closeMs + DEDUPE_FRAMES * asked.frameMs;
       const built = build(signal, rules.universe[ticker]!, screening);
       if ("reason" in built) {
         refusals.push(refuse(signal, built.reason, built.observations, screening));
-      } else entries.push(built);
+      } else {
+        entries.push(built);
+        emitted.set(key, asked.closeMs);
+      }
     }
   }
-  return { signals, entries, refusals, dedupeUntilMs: dedupe };
+  return { signals, entries, refusals, emitted };
 }
 
 type Asked = {
@@ -151,6 +152,7 @@ function refuse(
   };
 }
 
-function dedupeKey({ strategy, ticker, opinion, frameMs, closeMs }: Signal): string {
-  return `${strategy.id}|${ticker}|${frameMs}|${opinion.side}|${closeMs}`;
+/** One entry per strategy, symbol, side and candle: an id that cannot repeat after a restart. */
+function dedupeKey({ strategy, ticker, opinion }: Signal): string {
+  return `${strategy.id}|${ticker}|${opinion.side}`;
 }

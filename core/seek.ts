@@ -30,11 +30,12 @@ export function seek(input: StepInput): Step {
     navUsd: nav.kind === "missing" ? null : nav.navUsd,
     // A halted book vetoes by name; sizing it to nothing would hide the reason.
     modeFrac: mode === "HALTED" ? 1 : MODE_SIZE_FRAC[mode],
-    dedupeUntilMs: memory.dedupeUntilMs,
+    emittedMs: memory.emittedMs,
   }, rules);
   work.events.push(...screened.refusals);
-  if (Object.keys(screened.dedupeUntilMs).length > 0) {
-    change(work, { dedupeUntilMs: { ...memory.dedupeUntilMs, ...screened.dedupeUntilMs } });
+  if (screened.emitted.size > 0) {
+    const emittedMs = { ...memory.emittedMs, ...Object.fromEntries(screened.emitted) };
+    change(work, { emittedMs });
   }
   for (const entry of screened.entries) world = consider(work, entry, world);
   conclude(work, screened.signals);

@@ -8,7 +8,7 @@ import { reduceIntent } from "./exits/reduce.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
 import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.ts";
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
-import { stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
+import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
 import { atr } from "./indicators.ts";
 import type { Memory } from "./memory.ts";
 import { vetReduce } from "./risk/mod.ts";
@@ -21,11 +21,13 @@ import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
 
 /** An acknowledged order must show up among the open ones within this time. */
 const SHOW_UP_MS = 5 * MS_PER_SECOND;
+/** A reading of the account older than this says nothing about the legs of now. */
+const READING_FRESH_MS = 2 * MS_PER_SECOND;
 
-/** Book against venue; good readings only. */
+/** Book against venue; good readings of this moment only: an old one is no evidence of anything. */
 export function reconcileBook(work: Work): void {
   const { account, nowMs } = work.seen;
-  if (account.kind === "failed") return;
+  if (account.kind === "failed" || nowMs - account.value.atMs > READING_FRESH_MS) return;
   const { holdings, differences, booked } = work.memory;
   const result = reconcile({ holdings, differences }, account.value, nowMs);
   for (const ticker of result.ask) {
@@ -95,8 +97,11 @@ export function tendStops(work: Work): void {
       market,
       lineage,
       nowMs: seen.nowMs,
+      graceMs: rules.exits.unprotectedGraceMs,
     });
-    if (move.kind === "place") {
+    if (move.kind === "rests") {
+      change(work, { registry: { ...work.memory.registry, [key]: move.guard } });
+    } else if (move.kind === "place") {
       const sent = sendOrder(move.order, {
         intentId: null,
         ownerId: key,
@@ -113,12 +118,13 @@ export function tendStops(work: Work): void {
     }
   }
   cancelOrphans(work);
+  flattenForsaken(work);
 }
 
 /** An order the venue acknowledged but does not show any more is asked about. */
 export function checkResting(work: Work): void {
   const { account, nowMs } = work.seen;
-  if (account.kind === "failed") return;
+  if (account.kind === "failed" || nowMs - account.value.atMs > READING_FRESH_MS) return;
   const shown = new Set(account.value.openOrders.map(({ clientId }) => clientId));
   for (const [, order] of sortedEntries(work.memory.orders)) {
     const quiet = order.state === "open" && order.query === null && order.ackMs !== null &&
@@ -138,11 +144,9 @@ export function prune(work: Work): void {
       stops.has(order.clientId),
   );
   const cooldownUntilMs = keep(memory.cooldownUntilMs, (untilMs) => untilMs > seen.nowMs);
-  const dedupeUntilMs = keep(memory.dedupeUntilMs, (untilMs) => untilMs > seen.nowMs);
-  if (
-    orders !== memory.orders || cooldownUntilMs !== memory.cooldownUntilMs ||
-    dedupeUntilMs !== memory.dedupeUntilMs
-  ) change(work, { orders, cooldownUntilMs, dedupeUntilMs });
+  if (orders !== memory.orders || cooldownUntilMs !== memory.cooldownUntilMs) {
+    change(work, { orders, cooldownUntilMs });
+  }
 }
 
 /** Instants at which legs, levels and stops want a tick of their own. */
@@ -209,8 +213,20 @@ function rearm(work: Work, key: PositionKey, guard: Guard): void {
 function stopSight(memory: Memory, guard: Guard): StopSight {
   if (guard.stop === null) return null;
   const order = memory.orders[guard.stop.clientId];
-  if (order === undefined) return { alive: false, rejected: null };
-  return { alive: order.state !== "done", rejected: order.rejectCode };
+  if (order === undefined) return { alive: false, resting: false, rejected: null };
+  const alive = order.state !== "done";
+  return { alive, resting: alive && order.ackMs !== null, rejected: order.rejectCode };
+}
+
+/** A leg of ours for which no stop can be placed is not kept: better flat than naked. */
+function flattenForsaken(work: Work): void {
+  const { seen, rules } = work;
+  const { unprotectedGraceMs: graceMs, flattenUnprotected } = rules.exits;
+  if (!flattenUnprotected) return;
+  for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    if (!isForsaken(guard, { nowMs: seen.nowMs, graceMs })) continue;
+    startExit(work, key, guard, { reason: "unprotected", levelPx: guard.levels.slPx });
+  }
 }
 
 /** A protective order whose leg is gone must not stay: it is cancelled until the venue agrees. */

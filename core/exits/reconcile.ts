@@ -24,7 +24,7 @@ export type Differences = Readonly<Record<PositionKey, Difference>>;
 export type Reconciled = {
   readonly holdings: Holdings;
   readonly differences: Differences;
-  /** Symbols whose trades must be asked for now. */
+  /** Symbols whose trades must be asked for at once. */
   readonly ask: readonly Ticker[];
   readonly closes: readonly Close[];
   readonly events: readonly EngineEvent[];

@@ -4,7 +4,7 @@
  * never fire at the moment of their invention; an entry goes only when its leg is flat.
  */
 import { z } from "zod";
-import { count, factor, frac } from "../units.ts";
+import { count, factor, frac, seconds } from "../units.ts";
 import type { EngineEvent } from "../events.ts";
 import type { ExitReason, Levels, PositionKey, Side, Ticker } from "../types.ts";
 import { positionKey, signOf } from "../types.ts";
@@ -14,6 +14,8 @@ import type { Holding } from "./ledger.ts";
 export const exitsShape = {
   exits: z.strictObject({
     venue_stops: z.boolean().default(true),
+    unprotected_grace_s: seconds(3_600, 1).prefault(30),
+    flatten_unprotected: z.boolean().default(true),
     sl_atr_mult: factor(50, 0.1).default(2),
     tp_atr_mult: factor(50, 0.1).default(3),
     atr_pct: frac(0.5, 0.0001).default(0.007),
@@ -28,6 +30,8 @@ export type ExitRules = ReturnType<typeof exitRules>;
 export function exitRules({ exits }: z.output<typeof ExitKeys>) {
   return {
     venueStops: exits.venue_stops,
+    unprotectedGraceMs: exits.unprotected_grace_s,
+    flattenUnprotected: exits.flatten_unprotected,
     slAtrMult: exits.sl_atr_mult,
     tpAtrMult: exits.tp_atr_mult,
     fallbackAtrFrac: exits.atr_pct,
@@ -54,6 +58,8 @@ export type Guard = {
   readonly stop: { readonly clientId: string; readonly stopTicks: number } | null;
   readonly stopAttempts: number;
   readonly stopRetryMs: number;
+  /** Since when the venue has had no stop for this leg; null while one rests or is under way. */
+  readonly nakedSinceMs: number | null;
   readonly exit: {
     readonly routeId: string;
     readonly reason: ExitReason;
@@ -155,6 +161,7 @@ function born(
     stop: null,
     stopAttempts: 0,
     stopRetryMs: 0,
+    nakedSinceMs: null,
     exit: null,
     exitAttempts: 0,
   };

@@ -12,11 +12,16 @@ import { MS_PER_SECOND } from "../units.ts";
 import type { Guard } from "./registry.ts";
 
 const RETRY_MS = MS_PER_SECOND;
-const RETRY_MAX_MS = 30 * MS_PER_SECOND;
+/** Patience between two tries: short while the leg may still be saved, long after that. */
+const RETRY_MAX_MS = 2 * MS_PER_SECOND;
+const RETRY_LATE_MS = 30 * MS_PER_SECOND;
 
 /** How the resting order of a guard stands, as far as the exits care. */
 export type StopSight = {
+  /** Not over yet: it may come to rest. */
   readonly alive: boolean;
+  /** The venue has acknowledged it. */
+  readonly resting: boolean;
   /** The venue refused it. */
   readonly rejected: RejectCode | null;
 } | null;
@@ -24,6 +29,8 @@ export type StopSight = {
 export type StopMove =
   | { readonly kind: "keep" }
   | { readonly kind: "place"; readonly order: NewOrder; readonly guard: Guard }
+  /** The right stop rests: nothing is naked any more. */
+  | { readonly kind: "rests"; readonly guard: Guard }
   | { readonly kind: "cancel"; readonly clientId: string }
   /** The stop would trigger at once: the exit is due now. */
   | { readonly kind: "due" };
@@ -40,21 +47,30 @@ export function stopTicks({ side, levels }: Guard, market: Market): number | nul
 export function tendStop(
   guard: Guard,
   sight: StopSight,
-  { market, lineage, nowMs }: { market: Market; lineage: Lineage; nowMs: number },
+  { market, lineage, nowMs, graceMs }: {
+    market: Market;
+    lineage: Lineage;
+    nowMs: number;
+    graceMs: number;
+  },
 ): StopMove {
   const wanted = stopTicks(guard, market);
   if (wanted === null || wanted < market.minTicks) return { kind: "keep" };
   if (guard.stop !== null && sight !== null) {
-    if (sight.alive) {
-      return guard.stop.stopTicks === wanted
-        ? { kind: "keep" }
-        : { kind: "cancel", clientId: guard.stop.clientId };
+    if (sight.alive && guard.stop.stopTicks !== wanted) {
+      return { kind: "cancel", clientId: guard.stop.clientId };
     }
+    if (sight.resting && guard.nakedSinceMs !== null) {
+      return { kind: "rests", guard: { ...guard, nakedSinceMs: null } };
+    }
+    if (sight.alive) return { kind: "keep" };
     if (sight.rejected === "would_trigger") return { kind: "due" };
     if (nowMs < guard.stopRetryMs) return { kind: "keep" };
   }
   const attempt = guard.stopAttempts;
-  const waitMs = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 5));
+  const nakedSinceMs = guard.nakedSinceMs ?? nowMs;
+  const late = nowMs - nakedSinceMs > graceMs;
+  const waitMs = late ? RETRY_LATE_MS : Math.min(RETRY_MAX_MS, RETRY_MS * (attempt + 1));
   const clientId = clientOrderId(lineage, { key: `stop:${guard.episodeId}`, child: 0, attempt });
   const order: NewOrder = {
     clientId,
@@ -74,6 +90,7 @@ export function tendStop(
     stop: { clientId, stopTicks: wanted },
     stopAttempts: attempt + 1,
     stopRetryMs: nowMs + waitMs,
+    nakedSinceMs,
   };
   return { kind: "place", order, guard: next };
 }
@@ -81,6 +98,15 @@ export function tendStop(
 /** When a guard without a resting stop wants to be looked at again. */
 export function stopDeadlineMs(guard: Guard, sight: StopSight): number | null {
   return guard.stop !== null && sight !== null && !sight.alive ? guard.stopRetryMs : null;
+}
+
+/** True when a leg that this engine opened has been without a resting stop for too long. */
+export function isForsaken(
+  { source, nakedSinceMs, exit }: Guard,
+  { nowMs, graceMs }: { nowMs: number; graceMs: number },
+): boolean {
+  return source === "intent" && exit === null && nakedSinceMs !== null &&
+    nowMs - nakedSinceMs > graceMs;
 }
 
 /** The row that tells why an exit started. */

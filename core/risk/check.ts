@@ -72,7 +72,7 @@ export function gate<R extends string>(
   return { id, reason, judge, room };
 }
 
-/** A check that allows up to `room` dollars: strictly more is a breach, the cap itself is not. */
+/** A check that allows up to `room` dollars, the cap itself included; an unknown room allows none. */
 export function cap<R extends string>(
   id: string,
   reason: R,
@@ -80,6 +80,6 @@ export function cap<R extends string>(
   describe: (entry: Entry, world: World, limits: Limits) => Breach,
 ): Check<R> {
   const judge: Check["judge"] = (entry, world, limits) =>
-    entry.grossUsd > room(entry, world, limits) ? describe(entry, world, limits) : null;
+    entry.grossUsd <= room(entry, world, limits) ? null : describe(entry, world, limits);
   return { id, reason, judge, room: (e, w, l) => Math.max(0, room(e, w, l)) };
 }

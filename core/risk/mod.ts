@@ -4,7 +4,7 @@
  * really reduces, whatever the state of everything else: a limit restricts risk, nothing may
  * restrict the reduction of risk.
  */
-import { positionKey } from "../types.ts";
+import { positionKey, signOf, TIERS } from "../types.ts";
 import type { Approved, Entry, Reduce } from "../types.ts";
 import {
   dayLoss,
@@ -155,13 +155,17 @@ function roomFor(entry: Entry, world: World, limits: Limits): number {
 }
 
 function malformed(entry: Entry): string | null {
-  const { ticker, side, grossUsd, leverage, refPx, levels } = entry;
+  const { ticker, side, tier, grossUsd, leverage, refPx, levels } = entry;
   if (typeof ticker !== "string" || ticker === "") return "symbol";
+  if (!TIERS.includes(tier)) return "tier";
   if (side !== "LONG" && side !== "SHORT") return "side";
   if (!(Number.isFinite(grossUsd) && grossUsd > 0)) return "gross_usd";
   if (!(Number.isFinite(leverage) && leverage > 0)) return "leverage";
   if (!(Number.isFinite(refPx) && refPx > 0)) return "price";
   if (levels === null || typeof levels !== "object") return "levels";
-  if (levels.slPx === null || !(Number.isFinite(levels.slPx) && levels.slPx > 0)) return "stop";
-  return null;
+  const ahead = signOf(side);
+  const isLevel = (px: number | null) => Number.isFinite(px) && px! > 0;
+  if (!isLevel(levels.slPx) || ahead * (refPx - levels.slPx!) <= 0) return "stop";
+  if (levels.tpPx === null) return null;
+  return isLevel(levels.tpPx) && ahead * (levels.tpPx - refPx) > 0 ? null : "target";
 }

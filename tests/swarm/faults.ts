@@ -1,0 +1,238 @@
+/**
+ * A venue that misbehaves on schedule: it wraps the simulated exchange and, by seed, loses, delays,
+ * repeats and falsifies what passes through it. What really happened stays in the exchange's ledger.
+ */
+import type { Command, MarketView, Observation, Venue, VenueEvent } from "../../core/ports.ts";
+import type { Book } from "../../core/types.ts";
+import { chance } from "../../core/venues/chance.ts";
+import type { SimVenue } from "../../core/venues/sim.ts";
+
+export const FAULT_KINDS = [
+  "failed_read",
+  "stale_nav",
+  "stale_feed",
+  "missing_book",
+  "wide_spread",
+  "post_only_reject",
+  "stop_reject",
+  "duplicate_fill",
+  "lost_fill",
+  "lost_ack",
+  "lost_submit",
+  "venue_down",
+  "nav_spike",
+  "clock_jump",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** A time span in which a fault acts. */
+export type Window = { readonly kind: FaultKind; readonly fromMs: number; readonly toMs: number };
+
+/** Faults every run has; the others are drawn. */
+const ALWAYS: readonly FaultKind[] = ["failed_read", "stale_nav", "stale_feed"];
+/** Faults of single messages act over longer spans: orders are rarer than ticks. */
+const LONG: readonly FaultKind[] = [
+  "post_only_reject",
+  "stop_reject",
+  "duplicate_fill",
+  "lost_fill",
+  "lost_ack",
+  "lost_submit",
+];
+const LONG_FACTOR = 12;
+const WIDE_FACTOR = 40;
+
+/** The faults of one seed: spans of seconds to minutes, spread over the run. */
+export function drawWindows(
+  seed: number,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): readonly Window[] {
+  const windows: Window[] = [];
+  FAULT_KINDS.forEach((kind, k) => {
+    const times = ALWAYS.includes(kind) ? 2 : Math.floor(chance(seed, k, 1) * 4);
+    for (let i = 0; i < times; i++) {
+      const startMs = fromMs + chance(seed, k, i, 2) * (toMs - fromMs) * 0.9;
+      const factor = LONG.includes(kind) ? LONG_FACTOR : 1;
+      const lastsMs = (5_000 + chance(seed, k, i, 3) ** 2 * 240_000) * factor;
+      windows.push({ kind, fromMs: Math.round(startMs), toMs: Math.round(startMs + lastsMs) });
+    }
+  });
+  return windows;
+}
+
+export class FaultyVenue implements Venue {
+  readonly #venue: SimVenue;
+  readonly #windows: readonly Window[];
+  readonly #seed: number;
+  /** How often each fault really changed something. */
+  readonly counts = new Map<FaultKind, number>();
+  #held: VenueEvent[] = [];
+  #frozen: Observation | null = null;
+  #jumped = new Set<Window>();
+  #draws = 0;
+
+  constructor(venue: SimVenue, windows: readonly Window[], seed: number) {
+    this.#venue = venue;
+    this.#windows = windows;
+    this.#seed = seed;
+  }
+
+  async observe(): Promise<Observation | null> {
+    const real = await this.#venue.observe();
+    if (real === null) return null;
+    const { nowMs } = real;
+    let seen: Observation = { ...real, events: this.#events(real) };
+    if (this.#on("failed_read", nowMs) || this.#on("venue_down", nowMs)) {
+      const fault = { code: "timeout", message: "no answer", retryable: true };
+      seen = { ...seen, account: { kind: "failed", fault }, faults: [fault] };
+      this.#count("failed_read");
+    } else if (this.#on("stale_nav", nowMs) && this.#frozen !== null) {
+      seen = { ...seen, account: this.#frozen.account };
+      this.#count("stale_nav");
+    } else this.#frozen = real;
+    seen = this.#spike(seen);
+    return { ...seen, ...this.#market(seen) };
+  }
+
+  async submit(commands: readonly Command[]): Promise<void> {
+    const nowMs = this.#venue.exchange.desk.state.nowMs;
+    const passed: Command[] = [];
+    for (const command of commands) {
+      if (this.#on("venue_down", nowMs)) this.#count("venue_down");
+      else if (this.#on("lost_submit", nowMs) && this.#draw() < 0.5) this.#count("lost_submit");
+      else if (this.#refuses(command, nowMs)) continue;
+      else passed.push(command);
+    }
+    await this.#venue.submit(passed);
+  }
+
+  async wait(untilMs: number): Promise<void> {
+    const { state } = this.#venue.exchange.desk;
+    const jump = this.#windows.find((window) =>
+      window.kind === "clock_jump" && state.nowMs >= window.fromMs && !this.#jumped.has(window)
+    );
+    await this.#venue.wait(untilMs);
+    if (jump === undefined) return;
+    this.#jumped.add(jump);
+    this.#count("clock_jump");
+    const targetMs = this.#venue.exchange.desk.state.nowMs + (jump.toMs - jump.fromMs);
+    // What arrives during the jump is heard after it, all at once.
+    while (this.#venue.exchange.desk.state.nowMs < targetMs) {
+      this.#held.push(...this.#venue.exchange.desk.hear());
+      await this.#venue.wait(targetMs);
+    }
+  }
+
+  /** After a kill the connection is new: nothing held back survives. */
+  restart(): void {
+    this.#held = [];
+    this.#frozen = null;
+  }
+
+  /** Whether a fault acts now. */
+  active(nowMs: number): boolean {
+    return this.#windows.some(({ fromMs, toMs }) => nowMs >= fromMs && nowMs <= toMs);
+  }
+
+  #events({ events, nowMs }: Observation): readonly VenueEvent[] {
+    if (this.#on("venue_down", nowMs)) {
+      this.#held.push(...events);
+      return [];
+    }
+    const heard: VenueEvent[] = [];
+    for (const event of [...this.#held, ...events]) {
+      if (event.kind === "trade" && this.#on("lost_fill", nowMs) && this.#draw() < 0.5) {
+        this.#count("lost_fill");
+        continue;
+      }
+      const answer = event.kind === "ack" || event.kind === "done" || event.kind === "reject";
+      if (answer && this.#on("lost_ack", nowMs) && this.#draw() < 0.5) {
+        this.#count("lost_ack");
+        continue;
+      }
+      heard.push(event);
+      if (event.kind === "trade" && this.#on("duplicate_fill", nowMs)) {
+        heard.push(event);
+        this.#count("duplicate_fill");
+      }
+    }
+    this.#held = [];
+    return heard;
+  }
+
+  #spike(seen: Observation): Observation {
+    if (!this.#on("nav_spike", seen.nowMs) || seen.account.kind === "failed") return seen;
+    const { value } = seen.account;
+    const factor = chance(this.#seed, Math.floor(seen.nowMs / 600_000), 9) < 0.5 ? 10 : 0.1;
+    const walletQty = Object.fromEntries(
+      Object.entries(value.walletQty).map(([asset, qty]) => [asset, qty * factor]),
+    );
+    this.#count("nav_spike");
+    return { ...seen, account: { kind: "read", value: { ...value, walletQty } } };
+  }
+
+  #market({ nowMs, market, candles }: Observation): Pick<Observation, "market" | "candles"> {
+    if (this.#on("stale_feed", nowMs)) {
+      this.#count("stale_feed");
+      const stale: MarketView = {
+        ...market,
+        mark: (ticker) => {
+          const mark = market.mark(ticker);
+          return mark === null ? null : { ...mark, atMs: mark.atMs - 60_000 };
+        },
+        book: () => null,
+      };
+      return { market: stale, candles };
+    }
+    if (this.#on("missing_book", nowMs)) {
+      return { market: { ...market, book: () => (this.#count("missing_book"), null) }, candles };
+    }
+    if (this.#on("wide_spread", nowMs)) {
+      const book = (ticker: Parameters<MarketView["book"]>[0]) => {
+        this.#count("wide_spread");
+        return widen(market.book(ticker));
+      };
+      return { market: { ...market, book }, candles };
+    }
+    return { market, candles };
+  }
+
+  /** Refuses instead of the exchange; the answer is heard with the next observation. */
+  #refuses(command: Command, nowMs: number): boolean {
+    if (command.kind !== "place") return false;
+    const { clientId, tif, kind } = command.order;
+    const quote = tif === "GTX" && this.#on("post_only_reject", nowMs);
+    const stop = kind === "stop_market" && this.#on("stop_reject", nowMs);
+    if (!quote && !stop) return false;
+    this.#count(quote ? "post_only_reject" : "stop_reject");
+    const code = quote ? "post_only_would_take" as const : "other" as const;
+    this.#held.push({ kind: "reject", clientId, code, message: "refused by fault", atMs: nowMs });
+    return true;
+  }
+
+  #on(kind: FaultKind, nowMs: number): boolean {
+    return this.#windows.some((window) =>
+      window.kind === kind && nowMs >= window.fromMs && nowMs <= window.toMs
+    );
+  }
+
+  #count(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  }
+
+  #draw(): number {
+    this.#draws += 1;
+    return chance(this.#seed, this.#draws, 77);
+  }
+}
+
+function widen(book: Book | null): Book | null {
+  if (book === null) return null;
+  const away = (ticks: number, sign: 1 | -1) =>
+    Math.max(1, Math.round(ticks * (1 + (sign * WIDE_FACTOR) / 10_000)));
+  return {
+    atMs: book.atMs,
+    bids: book.bids.map(({ priceTicks, lots }) => ({ priceTicks: away(priceTicks, -1), lots })),
+    asks: book.asks.map(({ priceTicks, lots }) => ({ priceTicks: away(priceTicks, 1), lots })),
+  };
+}

@@ -1,0 +1,63 @@
+/** Makes every surface from a tick, as the publisher does, and holds it against its schema. */
+import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "../../state/surfaces/mod.ts";
+import type { Published } from "../../state/surfaces/surface.ts";
+import type { Tick } from "./run.ts";
+
+const RUN: Published["run"] = {
+  runId: "r-swarm",
+  env: "sim",
+  mode: "sim",
+  speed: 0,
+  venue: "sim",
+  feed: "synthetic",
+  positionMode: "hedge",
+  startedMs: 0,
+  startedWallMs: 0,
+  version: "0.0.0",
+  commit: null,
+  deno: "0",
+  target: "test",
+  hostname: "test",
+  pid: 1,
+  configHash: "none",
+  notes: [],
+};
+
+/** A sentence when a surface breaks its schema, else null. */
+export function CHECKER_SURFACES({ memory, seen, rules }: Tick): string | null {
+  const published: Published = {
+    memory,
+    view: seen.market,
+    rules,
+    account: seen.account.kind === "read" ? seen.account.value : null,
+    run: RUN,
+    loop: {
+      lastMs: 1,
+      p50Ms: 1,
+      p99Ms: 1,
+      faults: [],
+      stopRequested: false,
+      rssBytes: 1,
+    },
+    treasury: { asOf: null, maxAgeMs: 1, include: ["futures"], holdings: {} },
+  };
+  const envelope = {
+    schema_version: 1,
+    updated_ts: new Date(memory.pulse.nowMs).toISOString(),
+    seq: memory.pulse.seq,
+    run_id: RUN.runId,
+    env: RUN.env,
+    writer: "executor",
+    wall_ts: new Date(0).toISOString(),
+    speed: 0,
+  };
+  for (const name of EXECUTOR_SURFACES) {
+    const text = JSON.stringify({ ...envelope, ...PROJECTIONS[name](published) });
+    const parsed = SURFACES[name].schema.safeParse(JSON.parse(text));
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      return `${name}: ${issue!.path.join(".")}: ${issue!.message}`;
+    }
+  }
+  return null;
+}
