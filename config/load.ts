@@ -31,18 +31,38 @@ export type Loaded =
 export function loadConfig(texts: Texts): Loaded {
   const problems: string[] = [];
   const inputs: Partial<Record<FileName, unknown>> = {};
-  const files: Partial<Record<FileName, unknown>> = {};
   for (const name of FILE_NAMES) {
     const read = readFile(name, texts[name]);
-    if ("problem" in read) {
-      problems.push(read.problem);
-      continue;
-    }
-    inputs[name] = read.input;
+    if ("problem" in read) problems.push(read.problem);
+    else if (read.input !== undefined) inputs[name] = read.input;
+  }
+  const broken = FILE_NAMES.filter((name) => texts[name] !== undefined && !(name in inputs));
+  const checked = checkConfig(inputs, broken);
+  if (checked.kind === "problems") problems.push(...checked.problems);
+  return problems.length > 0 ? { kind: "problems", problems } : checked;
+}
+
+/**
+ * Checks what the files said, already read as plain values; a file that is not there stands on its
+ * defaults where it has them. `broken` files have had their say and are left out.
+ */
+export function checkConfig(
+  given: Readonly<Partial<Record<FileName, unknown>>>,
+  broken: readonly FileName[] = [],
+): Loaded {
+  const problems: string[] = [];
+  const inputs: Partial<Record<FileName, unknown>> = {};
+  const files: Partial<Record<FileName, unknown>> = {};
+  for (const name of FILE_NAMES) {
+    if (broken.includes(name)) continue;
     const schema: z.ZodType = FILES[name];
-    const parsed = schema.safeParse(read.input, { error: expectation });
+    const input = name in given ? given[name] : {};
+    const parsed = schema.safeParse(input, { error: expectation });
+    inputs[name] = input;
     if (parsed.success) files[name] = parsed.data;
-    else problems.push(...problemsOf(name, parsed.error, { input: read.input, schema }));
+    else if (name in given) {
+      problems.push(...problemsOf(name, parsed.error, { input, schema }));
+    } else problems.push(`${name}: (whole file): expected the file, got nothing; ${INIT_HINT}`);
   }
   if (Object.keys(files).length === FILE_NAMES.length) {
     problems.push(...crossProblems(files as Parsed));
@@ -50,6 +70,8 @@ export function loadConfig(texts: Texts): Loaded {
   if (problems.length > 0) return { kind: "problems", problems };
   return { kind: "config", config: { files: files as Parsed, inputs: inputs as Config["inputs"] } };
 }
+
+const INIT_HINT = '"ballast init" writes it';
 
 /**
  * The rules the core runs by. `feed` names what the venue offers: with `all`, symbols beyond the
@@ -104,13 +126,9 @@ function slots(strategies: readonly Strategy[]): Record<string, number> {
 
 type Read = { readonly input: unknown } | { readonly problem: string };
 
+/** The value a text holds; no text, no value. */
 function readFile(name: FileName, text: string | undefined): Read {
-  if (text === undefined) {
-    const optional = (FILES[name] as z.ZodType).safeParse({}).success;
-    return optional ? { input: {} } : {
-      problem: `${name}: (whole file): expected the file, got nothing; "ballast init" writes it`,
-    };
-  }
+  if (text === undefined) return { input: undefined };
   return name.endsWith(".json") ? readJson(name, text) : readYaml(name, text);
 }
 

@@ -10,9 +10,8 @@ import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.t
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
 import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
 import { atr } from "./indicators.ts";
-import type { Memory } from "./memory.ts";
 import { vetReduce } from "./risk/mod.ts";
-import { cancelOrder, isSettled, questionOrder, sendOrder } from "./router/orders.ts";
+import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
 import { planReduce } from "./router/route.ts";
 import { assert } from "./assert.ts";
 import type { PositionKey } from "./types.ts";
@@ -93,7 +92,7 @@ export function tendStops(work: Work): void {
     const market = seen.market.market(guard.ticker);
     if (market === null) continue;
     const { lineage } = work.memory;
-    const move = tendStop(guard, stopSight(work.memory, guard), {
+    const move = tendStop(guard, stopSight(work, guard), {
       market,
       lineage,
       nowMs: seen.nowMs,
@@ -150,10 +149,11 @@ export function prune(work: Work): void {
 }
 
 /** Instants at which legs, levels and stops want a tick of their own. */
-export function upkeepDeadlines({ memory }: Work): (number | null)[] {
+export function upkeepDeadlines(work: Work): (number | null)[] {
+  const { memory } = work;
   const deadlines: (number | null)[] = [differenceDeadlineMs(memory.differences)];
   for (const guard of Object.values(memory.registry)) {
-    deadlines.push(stopDeadlineMs(guard, stopSight(memory, guard)));
+    deadlines.push(stopDeadlineMs(guard, stopSight(work, guard)));
     const { maxHoldMs } = guard.levels;
     if (maxHoldMs !== null && guard.exit === null) deadlines.push(guard.openedMs + maxHoldMs);
   }
@@ -210,12 +210,27 @@ function rearm(work: Work, key: PositionKey, guard: Guard): void {
   startExit(work, key, guard, { reason: exit.reason, levelPx: null });
 }
 
-function stopSight(memory: Memory, guard: Guard): StopSight {
+function stopSight(work: Work, guard: Guard): StopSight {
   if (guard.stop === null) return null;
-  const order = memory.orders[guard.stop.clientId];
+  const order = work.memory.orders[guard.stop.clientId];
   if (order === undefined) return { alive: false, resting: false, rejected: null };
-  const alive = order.state !== "done";
+  const alive = order.state !== "done" && !isMissing(work, order);
   return { alive, resting: alive && order.ackMs !== null, rejected: order.rejectCode };
+}
+
+/**
+ * A stop whose arrival is unknown and that a fresh reading does not show is replaced at once: the
+ * venue holds at most one closing stop per leg, so a second one can only be refused, and a leg must
+ * not stay naked for as long as it takes to prove that an order never arrived.
+ */
+function isMissing({ seen }: Work, order: Order): boolean {
+  const { account, nowMs } = seen;
+  if (order.state !== "unknown" || account.kind === "failed") return false;
+  const { atMs, openOrders } = account.value;
+  if (nowMs - atMs > READING_FRESH_MS || atMs - order.sentMs < READING_FRESH_MS) return false;
+  return !openOrders.some(({ kind, ticker, side }) =>
+    kind === "stop_market" && ticker === order.ticker && side === order.side
+  );
 }
 
 /** A leg of ours for which no stop can be placed is not kept: better flat than naked. */

@@ -56,7 +56,7 @@ export function reconcile(
       const again = nowMs - known.askedMs >= DIFFERENCE_PATIENCE_MS;
       const asked = again ? { ...known, askedMs: nowMs } : known;
       result = remember(result, key, asked, again ? ticker : null);
-    } else result = takeOver(result, key, { leg, held, nowMs });
+    } else result = takeOver(result, key, { leg, held, known, nowMs });
   }
   return unchanged(result, differences) ? { ...result, differences } : result;
 }
@@ -99,7 +99,12 @@ function remember(
 function takeOver(
   result: Reconciled,
   key: PositionKey,
-  { leg, held, nowMs }: { leg: VenuePosition | null; held: Holding | null; nowMs: number },
+  { leg, held, known, nowMs }: {
+    leg: VenuePosition | null;
+    held: Holding | null;
+    known: Difference;
+    nowMs: number;
+  },
 ): Reconciled {
   const px = leg?.entryPx ?? leg?.mark?.px ?? null;
   const source = held === null ? "adopted" : "adjustment";
@@ -113,7 +118,8 @@ function takeOver(
   };
   if (leg === null) return dropped(result, key, held!, adjustment, nowMs);
   const entryPx = px ?? held?.entryPx ?? null;
-  if (entryPx === null) return result;
+  // Without any price there is nothing to book it at: it stays a difference, and entries stay off.
+  if (entryPx === null) return remember(result, key, known, null);
   const taken: Holding = held === null
     ? {
       ticker: leg.ticker,

@@ -155,6 +155,7 @@ function roomFor(entry: Entry, world: World, limits: Limits): number {
 }
 
 function malformed(entry: Entry): string | null {
+  if (typeof entry !== "object" || entry === null) return "entry";
   const { ticker, side, tier, grossUsd, leverage, refPx, levels } = entry;
   if (typeof ticker !== "string" || ticker === "") return "symbol";
   if (!TIERS.includes(tier)) return "tier";

@@ -151,7 +151,13 @@ function makerStep(
 ): Moved {
   const { order, nowMs } = sight;
   if (order !== null && isSettled(order)) return makerSettled(route, now, sight, order, rules);
-  if (order === null || now.cancelReason !== null) return stay(route, sight);
+  if (order === null) return stay(route, sight);
+  if (now.cancelReason !== null) {
+    // Found open after nobody knew whether it had arrived: it is still to be taken back.
+    return order.state === "open"
+      ? takeBack(route, now, sight, order, now.cancelReason)
+      : stay(route, sight);
+  }
   if (route.effect === "open" && !sight.entriesAllowed) {
     return takeBack(route, now, sight, order, "revoked");
   }

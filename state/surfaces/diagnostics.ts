@@ -16,7 +16,11 @@ import {
   maybe,
   maybeTime,
   type Published,
+  side,
+  symbol,
 } from "./surface.ts";
+
+const RECENT_EXITS = 6;
 
 const Counts = z.record(z.string(), count);
 const Funnel = z.strictObject({
@@ -84,6 +88,14 @@ export const Diagnostics = z.strictObject({
       price_missing_count: count,
       exits_in_flight: count,
       exits_by_reason: Counts,
+      /** The last positions that were closed, newest first. */
+      recent_exits: z.array(z.strictObject({
+        symbol,
+        side,
+        closed_ts: isoTime,
+        reason: z.string(),
+        net_usd: z.number(),
+      })),
       exit_trigger_age_s: idle,
     }),
     liveness: z.strictObject({
@@ -314,6 +326,13 @@ function exitPipeline(published: Published) {
     price_missing_count: pulse.priceMissingCount,
     exits_in_flight: Object.values(registry).filter(({ exit }) => exit !== null).length,
     exits_by_reason: { ...counters.exitsByReason },
+    recent_exits: Object.values(memory.closes).slice(-RECENT_EXITS).toReversed().map((close) => ({
+      symbol: close.ticker,
+      side: close.side,
+      closed_ts: iso(close.closedMs),
+      reason: close.reason,
+      net_usd: close.realizedUsd - close.feesUsd + close.fundingUsd,
+    })),
     exit_trigger_age_s: lastExitTriggerMs === null
       ? null
       : Math.max(0, pulse.nowMs - lastExitTriggerMs) / MS_PER_SECOND,

@@ -5,7 +5,7 @@ import { type SurfaceName, SURFACES } from "./mod.ts";
 import { type Cadence, SCHEMA_VERSION } from "./surface.ts";
 
 /** A file older than this (by its wall time) is stale. */
-const MAX_AGE_S: Readonly<Record<Cadence, number>> = { loop: 15, mirror: 60, intel: 1_800 };
+export const MAX_AGE_S: Readonly<Record<Cadence, number>> = { loop: 15, mirror: 60, intel: 1_800 };
 
 /** Writes the manifest and one schema per surface. */
 export async function writeManifest(folder: string): Promise<void> {

@@ -40,6 +40,8 @@ const LONG: readonly FaultKind[] = [
   "lost_submit",
 ];
 const LONG_FACTOR = 12;
+/** Faults every run has must span more than one tick. */
+const ALWAYS_MIN_MS = 120_000;
 const WIDE_FACTOR = 40;
 
 /** The faults of one seed: spans of seconds to minutes, spread over the run. */
@@ -49,11 +51,13 @@ export function drawWindows(
 ): readonly Window[] {
   const windows: Window[] = [];
   FAULT_KINDS.forEach((kind, k) => {
-    const times = ALWAYS.includes(kind) ? 2 : Math.floor(chance(seed, k, 1) * 4);
+    const always = ALWAYS.includes(kind);
+    const times = always ? 2 : Math.floor(chance(seed, k, 1) * 4);
     for (let i = 0; i < times; i++) {
       const startMs = fromMs + chance(seed, k, i, 2) * (toMs - fromMs) * 0.9;
       const factor = LONG.includes(kind) ? LONG_FACTOR : 1;
-      const lastsMs = (5_000 + chance(seed, k, i, 3) ** 2 * 240_000) * factor;
+      const lastsMs = ((always ? ALWAYS_MIN_MS : 5_000) + chance(seed, k, i, 3) ** 2 * 240_000) *
+        factor;
       windows.push({ kind, fromMs: Math.round(startMs), toMs: Math.round(startMs + lastsMs) });
     }
   });

@@ -68,8 +68,6 @@ export type RunOptions = {
   readonly kills?: boolean;
   /** Changes a tick before the checkers see it: how a checker is shown to work. */
   readonly plant?: (tick: Tick) => Tick;
-  /** Orderly stops after these many ticks: the run must be as if they had not been. */
-  readonly restartAfter?: readonly number[];
 };
 
 /** Plays one seed and gives back every violation of every checker. */
@@ -172,7 +170,6 @@ export async function playSeed(options: RunOptions): Promise<RunResult> {
       kill(step);
       continue;
     }
-    if (options.restartAfter?.includes(ticks)) engine = newEngine(clone(engine.memory));
     await faulty.wait(decision.memory.pulse.wakeMs);
     if (dies("in_wait", nowMs)) kill("in_wait");
   }
@@ -203,8 +200,4 @@ function check(tick: Tick, state: CheckerState, violations: string[]): CheckerSt
     } else if (verdict !== null) next = { ...next, ...verdict };
   }
   return { ...next, restarted: false };
-}
-
-function clone<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value)) as T;
 }

@@ -1,0 +1,167 @@
+/**
+ * The main test: seeded runs of the real engine against the real simulated exchange, with faults in
+ * between and kills between any two steps. Every checker is also shown to fire on a planted fault.
+ */
+import assert from "node:assert/strict";
+import type { EngineEvent } from "../core/events.ts";
+import type { PositionKey } from "../core/types.ts";
+import { type CheckerName, CHECKERS } from "./swarm/checkers.ts";
+import { swarmConfig } from "./swarm/config.ts";
+import { FAULT_KINDS } from "./swarm/faults.ts";
+import { KILL_STEPS, playSeed, type Tick } from "./swarm/run.ts";
+import { renderTotals, totalsOf } from "./swarm/totals.ts";
+
+const SEEDS = 50;
+const HOURS = 2;
+const FAULTS_MIN = 20;
+
+Deno.test("swarm: no checker fires over many seeds, and every fault really occurs", async () => {
+  const config = swarmConfig();
+  const results = [];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    results.push(await playSeed({ seed, hours: HOURS, config }));
+  }
+  const totals = totalsOf(results);
+  Deno.stdout.writeSync(new TextEncoder().encode(`\n${renderTotals(totals)}\n`));
+  assert.deepEqual(totals.violations, []);
+  for (const kind of FAULT_KINDS) {
+    assert.ok(totals.faults[kind] >= FAULTS_MIN, `${kind} occurred ${totals.faults[kind]} times`);
+  }
+  for (const step of KILL_STEPS) {
+    assert.ok(totals.kills[step] >= FAULTS_MIN, `killed ${step} ${totals.kills[step]} times`);
+  }
+  for (const kind of ["failed_read", "stale_nav", "stale_feed"] as const) {
+    assert.equal(totals.runsWith[kind], SEEDS, `${kind} occurs in every run`);
+  }
+});
+
+Deno.test("swarm: the same seed gives the same journal, another seed another one", async () => {
+  const config = swarmConfig();
+  const play = async (seed: number) =>
+    JSON.stringify((await playSeed({ seed, hours: 1, config })).rows);
+  const [first, again, other] = [await play(11), await play(11), await play(12)];
+  assert.equal(first, again);
+  assert.notEqual(first, other);
+});
+
+type Plant = (tick: Tick) => Tick;
+const withMemory = (tick: Tick, change: Partial<Tick["memory"]>): Tick => ({
+  ...tick,
+  memory: { ...tick.memory, ...change },
+});
+const withEvents = (
+  tick: Tick,
+  change: (events: readonly EngineEvent[]) => readonly EngineEvent[],
+): Tick => ({ ...tick, decision: { ...tick.decision, events: change(tick.decision.events) } });
+const opens = ({ decision }: Tick) =>
+  decision.events.some((event) => event.kind === "order_attempt" && event.effect === "open");
+const firstKey = (record: object) => Object.keys(record)[0] as PositionKey | undefined;
+
+/** One fault per checker: what the engine must never do, done to what the checkers see. */
+const PLANTS: Readonly<Record<CheckerName, Plant>> = {
+  sequence: (tick) => {
+    const { pulse } = tick.memory;
+    return pulse.seq === 20 ? withMemory(tick, { pulse: { ...pulse, seq: 25 } }) : tick;
+  },
+  scanned: (tick) => withMemory(tick, { pulse: { ...tick.memory.pulse, scanMs: null } }),
+  journalled: (tick) => ({
+    ...tick,
+    submitted: [...tick.submitted, ...tick.submitted.slice(0, 1)],
+  }),
+  approved: (tick) =>
+    withEvents(tick, (events) => events.filter(({ kind }) => kind !== "order_attempt")),
+  capped: (tick) => ({
+    ...tick,
+    rules: { ...tick.rules, limits: { ...tick.rules.limits, positionsCount: 0 } },
+  }),
+  blindEntries: (tick) => {
+    const fault = { code: "timeout", message: "planted", retryable: true };
+    return opens(tick)
+      ? { ...tick, seen: { ...tick.seen, account: { kind: "failed", fault } } }
+      : tick;
+  },
+  oneRoute: (tick) => {
+    const [route] = Object.values(tick.memory.routes);
+    return route === undefined
+      ? tick
+      : withMemory(tick, { routes: { ...tick.memory.routes, twin: route } });
+  },
+  bounded: (tick) => ({
+    ...tick,
+    ledger: tick.ledger.map((row) =>
+      row.k === "trade" ? { ...row, trade: { ...row.trade, lots: row.trade.lots * 10_000 } } : row
+    ),
+  }),
+  bookedOnce: (tick) =>
+    withEvents(
+      tick,
+      (events) =>
+        events.flatMap((event): readonly EngineEvent[] =>
+          event.kind === "order_fill" ? [event, event] : [event]
+        ),
+    ),
+  converged: (tick) => tick.settled ? withMemory(tick, { holdings: {} }) : tick,
+  identity: (tick) => {
+    const { account } = tick.seen;
+    if (account.kind === "failed") return tick;
+    const walletQty = { ...account.value.walletQty, USDT: (account.value.walletQty.USDT ?? 0) + 5 };
+    const value = { ...account.value, walletQty };
+    return { ...tick, seen: { ...tick.seen, account: { kind: "read", value } } };
+  },
+  protectedLegs: (tick) => {
+    const { state } = tick.venue.exchange.desk;
+    const bare = { ...state, orders: {} };
+    const venue = { exchange: { desk: { state: bare } } } as unknown as Tick["venue"];
+    return {
+      ...withMemory(tick, { routes: {} }),
+      venue,
+      faultActive: false,
+      decision: { ...tick.decision, commands: [] },
+    };
+  },
+  exitsFire: (tick) => {
+    const key = firstKey(tick.memory.registry);
+    if (key === undefined) return tick;
+    const guard = tick.memory.registry[key]!;
+    const mark = tick.seen.market.mark(guard.ticker);
+    if (mark === null) return tick;
+    const levels = { ...guard.levels, tpPx: mark.px, slPx: null };
+    return withMemory(tick, { registry: { [key]: { ...guard, levels, exit: null } } });
+  },
+  covered: (tick) => withMemory(tick, { registry: {} }),
+  foldable: (tick) =>
+    tick.row === null ? tick : {
+      ...tick,
+      row: { ...tick.row, patch: [...tick.row.patch, [["lineage"], "another"]] },
+    },
+  faultless: (tick) => ({
+    ...tick,
+    engineFaults: [{ seq: 1, stage: "seek", message: "planted" }],
+  }),
+  surfaces: (tick) => withMemory(tick, { counters: { ...tick.memory.counters, totalSignals: -1 } }),
+  steadyBaselines: (tick) => {
+    const { nav } = tick.memory;
+    return nav.peakUsd === null || tick.before.nav.peakUsd === null
+      ? tick
+      : withMemory(tick, { nav: { ...nav, peakUsd: nav.peakUsd - 1 } });
+  },
+};
+
+Deno.test("swarm: every checker fires on its planted fault", async (t) => {
+  const config = swarmConfig();
+  for (const name of Object.keys(CHECKERS) as CheckerName[]) {
+    await t.step(name, async () => {
+      const plant = PLANTS[name];
+      const { violations } = await playSeed({
+        seed: 3,
+        hours: 2,
+        config,
+        faults: false,
+        kills: false,
+        plant,
+      });
+      const fired = violations.some((text) => text.includes(`: ${name}: `));
+      assert.ok(fired, `expected ${name} to fire, got ${violations.join("; ") || "nothing"}`);
+    });
+  }
+});
