@@ -6,7 +6,7 @@ import { digest } from "../core/ids.ts";
 import type { Memory } from "../core/memory.ts";
 import { applyPatch } from "../core/patch.ts";
 import { fileStamp, folderOf, readIfThere, syncFolder, writeAtomic } from "./files.ts";
-import { readJournal } from "./journal.ts";
+import { type JournalRow, readJournal } from "./journal.ts";
 
 const CHECKSUM_CHARS = 16;
 
@@ -26,7 +26,10 @@ export type Recovery = {
   readonly memory: Memory;
   /** Sentences about what was found damaged and what was used instead. */
   readonly notes: readonly string[];
-  readonly rows: number;
+  /** The journal's rows after the checkpoint. */
+  readonly rows: readonly JournalRow[];
+  /** The tick the checkpoint was taken after. */
+  readonly checkpointSeq: number;
 };
 
 /** Checkpoint and the journal's rows after it; null when this directory has never run. */
@@ -56,7 +59,7 @@ export async function recover(
   const rows = await readJournal(journal, base.pulse.seq);
   let memory = base;
   for (const row of rows) memory = applyPatch(memory, row.patch);
-  return { memory, notes, rows: rows.length };
+  return { memory, notes, rows, checkpointSeq: base.pulse.seq };
 }
 
 function parseCheckpoint(text: string): Memory | null {

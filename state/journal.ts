@@ -9,7 +9,8 @@ import { type Memory, VOLATILE } from "../core/memory.ts";
 import { type Change, diff, type Patch } from "../core/patch.ts";
 import type { Command } from "../core/ports.ts";
 import { assert } from "../core/assert.ts";
-import { fileStamp, folderOf, LineFile } from "./files.ts";
+import { LineFile } from "./files.ts";
+import { rotatedName, rowsAfter } from "./rotated.ts";
 
 export type JournalRow = {
   readonly seq: number;
@@ -94,7 +95,7 @@ export class Journal {
   checkpointed(seq: number, nowMs: number): void {
     this.#rowsSinceCheckpoint = 0;
     if (this.#file.bytes < ROTATE_BYTES) return;
-    this.#rotateTo = `journal-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`;
+    this.#rotateTo = rotatedName("journal", { nowMs, seq });
   }
 
   close(): void {
@@ -103,44 +104,8 @@ export class Journal {
 }
 
 /** Rows after `seq`, oldest first, over the current file and as many older ones as are needed. */
-export async function readJournal(path: string, seq: number): Promise<readonly JournalRow[]> {
-  const rows: JournalRow[] = [];
-  for (const file of await journalFiles(path)) {
-    const text = await Deno.readTextFile(file);
-    const lines = text.split("\n");
-    // The last piece is empty or torn: a row counts only with its newline.
-    lines.pop();
-    const parsed = lines.map((line, i) => parseRow(line, `${file}:${i + 1}`));
-    rows.unshift(...parsed.filter((row) => row.seq > seq));
-    if (parsed[0] !== undefined && parsed[0].seq <= seq + 1) break;
-  }
-  return rows;
-}
-
-function parseRow(line: string, where: string): JournalRow {
-  try {
-    return JSON.parse(line) as JournalRow;
-  } catch (error) {
-    throw new Error(
-      `Cannot recover as ${where} must be a journal row: ${String(error)}; ` +
-        "what is before it is intact, nothing has been changed",
-    );
-  }
-}
-
-/** The journal's files, newest first. */
-async function journalFiles(path: string): Promise<string[]> {
-  const folder = folderOf(path);
-  const older: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (/^journal-.*\.jsonl$/.test(name)) older.push(`${folder}/${name}`);
-  }
-  const current: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (`${folder}/${name}` === path) current.push(path);
-  }
-  const order = (file: string) => file.slice(file.lastIndexOf("-"));
-  return [...current, ...older.toSorted((a, b) => order(a) < order(b) ? 1 : -1)];
+export function readJournal(path: string, seq: number): Promise<readonly JournalRow[]> {
+  return rowsAfter<JournalRow>(path, seq);
 }
 
 /** A number that JSON cannot hold is a bug: it must stop the run, not become null on disk. */

@@ -14,9 +14,10 @@ import {
   type Recovered,
   type SimState,
 } from "../core/venues/sim_state.ts";
-import { recover, writeCheckpoint } from "./checkpoint.ts";
+import { recover, type Recovery, writeCheckpoint } from "./checkpoint.ts";
 import { readIfThere, removeTemporary, writeAtomic } from "./files.ts";
 import { type Layout, makeFolders } from "./layout.ts";
+import type { JournalRow } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
 import type { SessionOptions } from "./session.ts";
 import { writeManifest } from "./surfaces/manifest.ts";
@@ -33,8 +34,9 @@ export type Opened = {
   readonly rules: Rules;
   readonly lineage: string;
   readonly memory: Memory;
-  /** Journal rows that were folded onto the checkpoint. */
-  readonly rows: number;
+  /** Journal rows that were folded onto the checkpoint, and its tick. */
+  readonly rows: readonly JournalRow[];
+  readonly checkpointSeq: number;
   readonly notes: readonly string[];
   readonly recovered: Recovered | null;
   readonly state: SimState;
@@ -54,7 +56,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   const lineage = digest([feed.id, options.exchange.seed], LINEAGE_CHARS);
   await claimDirectory(layout, { lineage, feed: feed.id, mode: options.facts.mode });
   const rules = options.rulesFor(feed);
-  const { memory, notes, rows } = await recoverMemory(options, { lineage, feed });
+  const { memory, notes, rows, checkpointSeq } = await recoverMemory(options, { lineage, feed });
   await writeManifest(layout.state);
   const positions = options.positionsFor(feed);
   const walletUsd = options.startEquityUsd;
@@ -77,6 +79,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     lineage,
     memory,
     rows,
+    checkpointSeq,
     notes,
     recovered,
     state,
@@ -115,7 +118,7 @@ async function claimDirectory(layout: Layout, identity: Identity): Promise<void>
 async function recoverMemory(
   { layout, replay, killed }: SessionOptions,
   { lineage, feed }: { lineage: string; feed: Feed },
-): Promise<{ memory: Memory; notes: readonly string[]; rows: number }> {
+): Promise<Recovery> {
   const recovery = await recover({ checkpoint: layout.checkpoint, journal: layout.journal });
   const base = recovery?.memory ?? blankMemory(lineage, feed.startMs);
   const memory = startState(base, killed);
@@ -123,7 +126,9 @@ async function recoverMemory(
   if (recovery === null || memory !== base) {
     await writeCheckpoint(layout.checkpoint, memory, { sync: !replay });
   }
-  return { memory, notes: recovery?.notes ?? [], rows: recovery?.rows ?? 0 };
+  return recovery === null
+    ? { memory, notes: [], rows: [], checkpointSeq: 0 }
+    : { ...recovery, memory };
 }
 
 /**

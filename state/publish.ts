@@ -201,8 +201,10 @@ export class Publisher implements Sink {
   }
 
   async #checkpoint(): Promise<void> {
-    const { engine, checkpointPath, journal, durable } = this.#options;
+    const { engine, checkpointPath, journal, telemetry, durable } = this.#options;
     const { memory } = engine;
+    // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
+    if (durable()) await telemetry.sync();
     await writeCheckpoint(checkpointPath, memory, { sync: durable() });
     journal.checkpointed(memory.pulse.seq, memory.pulse.nowMs);
   }

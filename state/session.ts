@@ -117,7 +117,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
   };
   const protectOnly = await keepsFailing(layout.engineLog, Date.now(), EXIT_ASSERTION);
   if (protectOnly) options.onNote("the last runs ended in assertion failures: protecting only");
-  noteStart(layout, facts, rows);
+  noteStart(layout, facts, rows.length);
 
   const store = new Store();
   const onError = (message: string) => options.onNote(`write failed: ${message}`);
@@ -128,6 +128,9 @@ async function wire(options: SessionOptions): Promise<Parts> {
     publisher.noteFault(fault);
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
   };
+  const telemetry = new Telemetry(layout.execution);
+  const { runId, env } = facts;
+  await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, runId, env, markets: feed });
   const history = new History(feed.baseMs, options.framesMs);
   const engine = new Engine({ memory, rules, history, protectOnly, onFault });
   const pacer = options.pacerFor(feed, () => publisher.beat());
@@ -137,7 +140,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     flusher,
     mirror,
     journal: new Journal(layout.journal, memory),
-    telemetry: new Telemetry(layout.execution),
+    telemetry,
     checkpointPath: layout.checkpoint,
     run: facts,
     treasury,

@@ -1,254 +1,10 @@
-/**
- * The execution logs: every event becomes a row of exactly one JSONL file under `logs/execution`.
- * Quantities are decimals in base units, times ISO text, sides BUY or SELL with the leg beside it.
- */
-import { unreachable } from "../core/assert.ts";
-import type { EngineEvent, EventKind } from "../core/events.ts";
-import { unitsToNumber } from "../core/increments.ts";
-import type { MarketView } from "../core/ports.ts";
-import { buys, type Effect, type Side, type Ticker } from "../core/types.ts";
+/** The execution logs of one data directory, under `logs/execution`: appended, rotated, completed. */
+import type { EngineEvent } from "../core/events.ts";
 import { dayOf } from "../core/nav.ts";
-import { fileStamp, LineFile } from "./files.ts";
-
-export const LOGS = [
-  "orders_executed",
-  "orders_attempted",
-  "order_metrics",
-  "risk_vetoes",
-  "position_episodes",
-  "exit_events",
-  "account_events",
-] as const;
-export type LogName = (typeof LOGS)[number];
-
-/** Which file tells of which event; a new kind of event breaks the build here. */
-export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
-  veto: "risk_vetoes",
-  order_attempt: "orders_attempted",
-  order_submit: "orders_executed",
-  order_ack: "orders_executed",
-  order_reject: "orders_executed",
-  order_cancel: "orders_executed",
-  order_unknown: "orders_executed",
-  order_resolved: "orders_executed",
-  order_done: "orders_executed",
-  order_fill: "orders_executed",
-  order_close: "orders_executed",
-  route_end: "order_metrics",
-  episode_end: "position_episodes",
-  exit_trigger: "exit_events",
-  registry: "exit_events",
-  adjustment: "exit_events",
-  account_rule: "account_events",
-  income: "account_events",
-};
-
-/** What every row of one tick shares. */
-export type RowStamp = {
-  readonly seq: number;
-  readonly nowMs: number;
-  readonly runId: string;
-  readonly env: string;
-};
-
-type Row = Readonly<Record<string, unknown>>;
-
-/** One event as the row that is written. */
-export function rowOf(event: EngineEvent, stamp: RowStamp, view: MarketView): Row {
-  const head = {
-    ts: iso(stamp.nowMs),
-    event_type: event.kind === "veto" ? "risk_veto" : event.kind,
-    seq: stamp.seq,
-    run_id: stamp.runId,
-    env: stamp.env,
-    schema_version: 1,
-  };
-  return { ...head, ...bodyOf(event, view) };
-}
-
-function bodyOf(event: EngineEvent, view: MarketView): Row {
-  switch (event.kind) {
-    case "veto":
-      return {
-        intent_id: event.intentId,
-        symbol: event.ticker,
-        side: event.side,
-        strategy: event.strategyId,
-        stage: event.stage,
-        signal_ts: iso(event.candleCloseMs),
-        veto_reason: event.reason,
-        original_reason: event.gate,
-        reasons: event.reasons,
-        gate: event.gate,
-        thresholds: event.thresholds,
-        observations: event.observations,
-        notional: event.notionalUsd,
-        price: event.refPx,
-        qty_req: event.notionalUsd === null || event.refPx === null
-          ? null
-          : event.notionalUsd / event.refPx,
-        nav: event.navUsd,
-        nav_age_s: event.navAgeMs === null ? null : event.navAgeMs / 1_000,
-        max_notional_usd: event.maxNotionalUsd,
-      };
-    case "order_attempt":
-      return {
-        intent_id: event.intentId,
-        route_id: event.routeId,
-        strategy: event.strategyId,
-        ...legOf(event),
-        reduceOnly: event.effect === "close",
-        qty: qty(view, event.ticker, event.lots),
-        notional_usd: event.notionalUsd,
-        stop_loss_price: event.levels?.slPx ?? null,
-        take_profit_price: event.levels?.tpPx ?? null,
-      };
-    case "order_submit":
-      return {
-        ...orderOf(event),
-        order_type: event.orderKind,
-        time_in_force: event.tif,
-        purpose: event.purpose,
-        request_qty: event.lots === 0 ? null : qty(view, event.ticker, event.lots),
-        price: px(view, event.ticker, event.priceTicks),
-        stop_price: px(view, event.ticker, event.stopTicks),
-        close_position: event.purpose === "stop",
-      };
-    case "order_ack":
-      return {
-        ...orderOf(event),
-        latency_ms: event.latencyMs,
-        request_qty: event.lots === 0 ? null : qty(view, event.ticker, event.lots),
-        status: "NEW",
-      };
-    case "order_reject":
-      return { ...orderOf(event), code: event.code, message: event.message, status: "REJECTED" };
-    case "order_cancel":
-      return { ...orderOf(event), reason: event.reason };
-    case "order_unknown":
-      return { ...orderOf(event), silent_ms: event.silentMs, status: "UNKNOWN" };
-    case "order_resolved":
-      return { ...orderOf(event), status: event.status.toUpperCase() };
-    case "order_done":
-      return {
-        ...orderOf(event),
-        status: event.status.toUpperCase(),
-        executedQty: qty(view, event.ticker, event.executedLots),
-      };
-    case "order_fill":
-      return {
-        ...orderOf(event),
-        ts_fill: iso(event.atMs),
-        tradeIds: [event.tradeId],
-        lastQty: qty(view, event.ticker, event.lots),
-        lastPrice: event.px,
-        lastFee: event.feeUsd,
-        feeAsset: "USDT",
-        maker: event.maker,
-        executedQty: qty(view, event.ticker, event.executedLots),
-        strategy: event.strategyId,
-        exit_reason: event.exitReason,
-      };
-    case "order_close":
-      return {
-        ...orderOf(event),
-        ts_close: iso(event.atMs),
-        tradeIds: [event.tradeId],
-        price: event.px,
-        closed_qty: qty(view, event.ticker, event.closedLots),
-        realizedPnlUsd: event.realizedUsd,
-        fees_total: event.feeUsd,
-        net_pnl_usd: event.realizedUsd - event.feeUsd,
-        position_size_before: qty(view, event.ticker, event.lotsBefore),
-        position_size_after: qty(view, event.ticker, event.lotsAfter),
-        strategy: event.strategyId,
-        exit_reason: event.exitReason,
-        episode_id: event.episodeId,
-        final: event.final,
-      };
-    case "route_end":
-      return {
-        route_id: event.routeId,
-        attempt_id: event.routeId,
-        intent_id: event.intentId,
-        strategy: event.strategyId,
-        ...legOf(event),
-        venue: "sim",
-        route: event.style,
-        execution_style: "single",
-        result: { status: event.status, reason: event.reason },
-        prices: { mid_at_decision: event.decisionMidPx, avg_fill: event.avgPx },
-        qty: {
-          requested: qty(view, event.ticker, event.lots),
-          contracts: qty(view, event.ticker, event.filledLots),
-          maker: qty(view, event.ticker, event.makerLots),
-        },
-        fill_ratio: event.lots === 0 ? null : event.filledLots / event.lots,
-        slippage_bps: event.slippageBps,
-        expected_bps: event.expectedBps,
-        fees_usd: event.feesUsd,
-        ack_latency_ms: event.ackLatencyMs,
-        rejections: event.rejections,
-        requotes: event.requotes,
-        maker_start: event.style === "maker_first",
-        is_maker_final: event.makerLots * 2 > event.lots,
-        used_fallback: event.style === "maker_first" && event.makerLots < event.filledLots,
-        decided_ts: iso(event.decidedMs),
-        client_order_ids: event.clientIds,
-      };
-    case "episode_end":
-      return {
-        episode_id: event.episodeId,
-        position_key: event.key,
-        strategy: event.strategyId,
-        opened_ts: iso(event.openedMs),
-        closed_ts: iso(event.closedMs),
-        hold_s: (event.closedMs - event.openedMs) / 1_000,
-        realized_usd: event.realizedUsd,
-        fees_usd: event.feesUsd,
-        funding_usd: event.fundingUsd,
-        net_usd: event.realizedUsd - event.feesUsd + event.fundingUsd,
-        exit_reason: event.exitReason,
-      };
-    case "exit_trigger":
-      return {
-        position_key: event.key,
-        exit_reason: event.reason,
-        mark_price: event.markPx,
-        level_price: event.levelPx,
-        intent_id: event.intentId,
-      };
-    case "registry":
-      return {
-        position_key: event.key,
-        change: event.change,
-        stop_loss_price: event.slPx,
-        take_profit_price: event.tpPx,
-        source: event.source,
-      };
-    case "adjustment":
-      return {
-        position_key: event.key,
-        from_lots: event.fromLots,
-        to_lots: event.toLots,
-        price: event.px,
-        source: event.source,
-      };
-    case "account_rule":
-      return { rule: event.rule, nav: event.navUsd, note: event.note };
-    case "income":
-      return {
-        income_id: event.income.id,
-        income_type: event.income.type,
-        symbol: event.income.ticker,
-        position_side: event.income.side,
-        usd: event.income.usd,
-        income_ts: iso(event.income.atMs),
-      };
-    default:
-      return unreachable(event);
-  }
-}
+import { LineFile } from "./files.ts";
+import type { JournalRow } from "./journal.ts";
+import { FILE_OF, type LogName, LOGS, type Markets, rowOf, type RowStamp } from "./log_rows.ts";
+import { rotatedName, rowsAfter } from "./rotated.ts";
 
 const ROTATE_BYTES = 10_000_000;
 
@@ -269,12 +25,49 @@ export class Telemetry {
       .map(({ path }) => path);
   }
 
-  append(events: readonly EngineEvent[], stamp: RowStamp, view: MarketView): void {
+  append(events: readonly EngineEvent[], stamp: RowStamp, view: Markets): void {
     const lines: Partial<Record<LogName, string[]>> = {};
     for (const event of events) {
       (lines[FILE_OF[event.kind]] ??= []).push(JSON.stringify(rowOf(event, stamp, view)));
     }
     this.#rotateAtMidnight(stamp.nowMs);
+    this.#write(lines, stamp);
+  }
+
+  /**
+   * Writes what a crash kept from being written: the journal knows every event of its rows, and a
+   * log that ends before them is completed. Vetoes are not in the journal: their counters are.
+   */
+  async complete(
+    rows: readonly JournalRow[],
+    { afterSeq, runId, env, markets }: {
+      afterSeq: number;
+      runId: string;
+      env: string;
+      markets: Markets;
+    },
+  ): Promise<void> {
+    const written = new Map<string, number>();
+    for (const name of LOGS) {
+      for (const { seq } of await rowsAfter<{ seq: number }>(this.#files[name].path, afterSeq)) {
+        const key = `${name} ${seq}`;
+        written.set(key, (written.get(key) ?? 0) + 1);
+      }
+    }
+    for (const { seq, ts, events } of rows) {
+      const stamp = { seq, nowMs: Date.parse(ts), runId, env };
+      const lines: Partial<Record<LogName, string[]>> = {};
+      for (const event of events) {
+        const name = FILE_OF[event.kind];
+        const left = written.get(`${name} ${seq}`) ?? 0;
+        written.set(`${name} ${seq}`, Math.max(0, left - 1));
+        if (left === 0) (lines[name] ??= []).push(JSON.stringify(rowOf(event, stamp, markets)));
+      }
+      this.#write(lines, stamp);
+    }
+  }
+
+  #write(lines: Partial<Record<LogName, string[]>>, stamp: { nowMs: number; seq: number }): void {
     for (const [name, texts] of Object.entries(lines)) {
       const file = this.#files[name as LogName];
       file.append(texts);
@@ -282,8 +75,9 @@ export class Telemetry {
     }
   }
 
+  /** All that has been written survives a power failure when this resolves. */
   async sync(): Promise<void> {
-    await this.#files.orders_executed.sync();
+    for (const file of Object.values(this.#files)) await file.sync();
   }
 
   close(): void {
@@ -301,39 +95,6 @@ export class Telemetry {
   #rotate(name: LogName, { nowMs, seq }: { nowMs: number; seq: number }): void {
     const file = this.#files[name];
     if (file.bytes === 0) return;
-    file.rotate(`${name}-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`);
+    file.rotate(rotatedName(name, { nowMs, seq }));
   }
-}
-
-function orderOf(event: {
-  clientId: string;
-  intentId: string | null;
-  ticker: Ticker;
-  side: Side;
-  effect: Effect;
-}): Row {
-  return {
-    clientOrderId: event.clientId,
-    intent_id: event.intentId,
-    ...legOf(event),
-    reduceOnly: event.effect === "close",
-  };
-}
-
-function legOf({ ticker, side, effect }: { ticker: Ticker; side: Side; effect: Effect }): Row {
-  return { symbol: ticker, side: buys(side, effect) ? "BUY" : "SELL", positionSide: side };
-}
-
-function qty(view: MarketView, ticker: Ticker, lots: number): number | null {
-  const market = view.market(ticker);
-  return market === null ? null : unitsToNumber(lots, market.lot);
-}
-
-function px(view: MarketView, ticker: Ticker, ticks: number | null): number | null {
-  const market = view.market(ticker);
-  return market === null || ticks === null ? null : unitsToNumber(ticks, market.tick);
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -5,7 +5,8 @@ import {
   type LedgerRow,
   type Recovered,
 } from "../core/venues/sim_state.ts";
-import { fileStamp, LineFile, readIfThere } from "./files.ts";
+import { LineFile } from "./files.ts";
+import { filesOf, readRows, rotatedName } from "./rotated.ts";
 
 export class VenueLedger implements LedgerPort {
   readonly #file: LineFile;
@@ -21,8 +22,7 @@ export class VenueLedger implements LedgerPort {
 
   rotate(snapshot: LedgerRow): void {
     this.#rotations += 1;
-    const turn = String(this.#rotations).padStart(4, "0");
-    this.#file.rotate(`venue-${fileStamp(snapshot.at)}-${turn}.jsonl`);
+    this.#file.rotate(rotatedName("venue", { nowMs: snapshot.at, seq: this.#rotations }));
     this.append([snapshot]);
   }
 
@@ -31,19 +31,16 @@ export class VenueLedger implements LedgerPort {
   }
 }
 
-/** What the ledger says; null when there is none. A torn last line never happened. */
+/**
+ * What the ledger says; null when there is none. A crash between moving a file aside and the first
+ * row of the next one leaves that one without a beginning: then it goes on from the file before.
+ */
 export async function recoverVenue(path: string): Promise<Recovered | null> {
-  const text = await readIfThere(path);
-  if (text === null) return null;
-  const lines = text.split("\n");
-  lines.pop();
-  return foldLedger(lines.map((line, i) => parseRow(line, `${path}:${i + 1}`)));
-}
-
-function parseRow(line: string, where: string): LedgerRow {
-  try {
-    return JSON.parse(line) as LedgerRow;
-  } catch (error) {
-    throw new Error(`Cannot rebuild the exchange as ${where} must be a row: ${String(error)}`);
+  const rows: LedgerRow[] = [];
+  for (const file of await filesOf(path)) {
+    rows.unshift(...await readRows<LedgerRow>(file));
+    const recovered = foldLedger(rows);
+    if (recovered !== null) return recovered;
   }
+  return null;
 }
