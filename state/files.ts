@@ -72,7 +72,8 @@ export async function removeTemporary(folder: string): Promise<void> {
 
 /**
  * An append-only file of lines. A line that a crash has torn is cut off when the file is opened,
- * and the number of bytes cut is told.
+ * and the number of bytes cut is told; so are whole lines at the end that `isLast` does not take for
+ * the last of what was appended together.
  */
 export class LineFile {
   readonly path: string;
@@ -81,11 +82,11 @@ export class LineFile {
   /** Bytes of a torn last line that were cut off at opening. */
   readonly tornBytes: number;
 
-  constructor(path: string) {
+  constructor(path: string, isLast: (line: string) => boolean = () => true) {
     this.path = path;
     this.#file = Deno.openSync(path, { read: true, write: true, create: true });
     const size = this.#file.statSync().size;
-    const whole = wholeLines(this.#file, size);
+    const whole = wholeLines(this.#file, size, isLast);
     this.tornBytes = size - whole;
     if (this.tornBytes > 0) this.#file.truncateSync(whole);
     this.#bytes = whole;
@@ -120,21 +121,38 @@ export class LineFile {
   }
 }
 
-/** The length of a file up to its last newline. */
-function wholeLines(file: Deno.FsFile, size: number): number {
-  const chunk = new Uint8Array(65_536);
-  let end = size;
+/** The length of a file up to the end of its last line that may be one. */
+function wholeLines(file: Deno.FsFile, size: number, isLast: (line: string) => boolean): number {
+  let end = lineStart(file, size);
   while (end > 0) {
-    const start = Math.max(0, end - chunk.length);
-    file.seekSync(start, Deno.SeekMode.Start);
-    const part = chunk.subarray(0, end - start);
-    let read = 0;
-    while (read < part.length) read += file.readSync(part.subarray(read)) ?? part.length;
-    const newline = part.lastIndexOf(10);
-    if (newline >= 0) return start + newline + 1;
+    const start = lineStart(file, end - 1);
+    if (isLast(new TextDecoder().decode(readAt(file, start, end - 1)))) return end;
     end = start;
   }
   return 0;
+}
+
+/** Where the line begins that the byte before `end` belongs to. */
+function lineStart(file: Deno.FsFile, end: number): number {
+  const chunkBytes = 65_536;
+  for (let to = end; to > 0; to -= chunkBytes) {
+    const from = Math.max(0, to - chunkBytes);
+    const newline = readAt(file, from, to).lastIndexOf(10);
+    if (newline >= 0) return from + newline + 1;
+  }
+  return 0;
+}
+
+function readAt(file: Deno.FsFile, from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(to - from);
+  file.seekSync(from, Deno.SeekMode.Start);
+  let read = 0;
+  while (read < bytes.length) {
+    const n = file.readSync(bytes.subarray(read));
+    if (n === null) break;
+    read += n;
+  }
+  return bytes.subarray(0, read);
 }
 
 export function folderOf(path: string): string {

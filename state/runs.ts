@@ -38,11 +38,17 @@ export function noteRun(path: string, row: RunRow): void {
 /** True when the last runs keep failing: the next one protects what is there and opens nothing. */
 export async function keepsFailing(path: string, wallMs: number, code: number): Promise<boolean> {
   const text = await readIfThere(path);
-  const rows = (text ?? "").split("\n").filter((line) => line !== "").map((line) =>
-    JSON.parse(line) as RunRow
-  );
-  const recent = rows.filter((row) =>
+  const recent = (text ?? "").split("\n").flatMap(rowOrNothing).filter((row) =>
     row.event === "stop" && row.code === code && wallMs - Date.parse(row.ts) <= FAULT_SPAN_MS
   );
   return recent.length >= FAULTS_MAX;
+}
+
+/** A line that a crash has torn says nothing, and must not keep the next process from starting. */
+function rowOrNothing(line: string): readonly RunRow[] {
+  try {
+    return [JSON.parse(line) as RunRow];
+  } catch {
+    return [];
+  }
 }

@@ -1,4 +1,8 @@
-/** The simulated exchange's ledger on disk: `logs/sim/venue.jsonl` and the files it has outgrown. */
+/**
+ * The simulated exchange's ledger on disk: `logs/sim/venue.jsonl` and the files it has outgrown.
+ * What one step of the exchange wrote holds together: every row but its last says `more`, and rows
+ * whose last one is missing never happened. A market order is not accepted without being matched.
+ */
 import {
   foldLedger,
   type LedgerPort,
@@ -8,16 +12,21 @@ import {
 import { LineFile } from "./files.ts";
 import { filesOf, readRows, rotatedName } from "./rotated.ts";
 
+const MORE = ',"more":true}';
+
 export class VenueLedger implements LedgerPort {
   readonly #file: LineFile;
   #rotations = 0;
 
   constructor(path: string) {
-    this.#file = new LineFile(path);
+    this.#file = new LineFile(path, (line) => !line.endsWith(MORE));
   }
 
   append(rows: readonly LedgerRow[]): void {
-    this.#file.append(rows.map((row) => JSON.stringify(row)));
+    const last = rows.length - 1;
+    this.#file.append(
+      rows.map((row, i) => JSON.stringify(i < last ? { ...row, more: true } : row)),
+    );
   }
 
   rotate(snapshot: LedgerRow): void {
@@ -38,9 +47,15 @@ export class VenueLedger implements LedgerPort {
 export async function recoverVenue(path: string): Promise<Recovered | null> {
   const rows: LedgerRow[] = [];
   for (const file of await filesOf(path)) {
-    rows.unshift(...await readRows<LedgerRow>(file));
+    rows.unshift(...await readSteps(file));
     const recovered = foldLedger(rows);
     if (recovered !== null) return recovered;
   }
   return null;
+}
+
+/** The rows of one file, without a last step that was not written to its end. */
+export async function readSteps(file: string): Promise<readonly LedgerRow[]> {
+  const rows = await readRows<LedgerRow & { more?: true }>(file);
+  return rows.slice(0, rows.findLastIndex(({ more }) => more === undefined) + 1);
 }

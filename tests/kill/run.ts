@@ -1,0 +1,254 @@
+/**
+ * Real engine processes, killed at random moments, over one data directory. Between a kill and the
+ * next start the exchange goes on alone for a seeded time. `deno task kill --count N` does many.
+ */
+import { initConfig } from "../../config/init.ts";
+import { buildRules, loadConfig } from "../../config/load.ts";
+import { locateConfig } from "../../config/locate.ts";
+import { chance } from "../../core/venues/chance.ts";
+import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
+import { SimVenue } from "../../core/venues/sim.ts";
+import type { SimState } from "../../core/venues/sim_state.ts";
+import { layoutOf } from "../../state/layout.ts";
+import { recoverVenue, VenueLedger } from "../../state/venue_ledger.ts";
+import {
+  brokenSurfaces,
+  type Facts,
+  factsOf,
+  fillsOf,
+  regressions,
+  settledViolations,
+  violationsOf,
+} from "./facts.ts";
+import { type Place, PLACES } from "./slow_disk.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+const SEED = 11;
+const SPEED = 3_000;
+const HISTORY_DAYS = 3;
+/** A process is killed within this time after it said where its data is. */
+const LIFE_MS = 1_200;
+const DEAD_MAN_MS = 60_000;
+/** The longest time the exchange goes on alone; mostly it is much shorter. */
+const DOWN_MAX_MS = 4 * 3_600_000;
+const SETTLE_TICKS = 400;
+
+export type KillTotals = {
+  readonly kills: number;
+  readonly places: Readonly<Record<Place, number>>;
+  readonly fills: number;
+  readonly stopsWhileDead: number;
+  readonly quotesTakenBack: number;
+  readonly tornFiles: number;
+  readonly violations: readonly string[];
+};
+
+/** A configuration that trades often: the shipped one on three-minute candles, without warm-up. */
+export async function writeBusyConfig(dir: string): Promise<void> {
+  await initConfig(dir, { defaults: `${ROOT}/config`, force: true });
+  const path = `${dir}/strategy_config.json`;
+  const text = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, text.replaceAll(/"timeframe": "\w+"/g, '"timeframe": "3m"'));
+  const runtime = await Deno.readTextFile(`${dir}/runtime.yaml`);
+  await Deno.writeTextFile(
+    `${dir}/runtime.yaml`,
+    runtime.replace(/history_days: \d+/, `history_days: ${HISTORY_DAYS}`)
+      .replace(/warmup_hours: \d+/, "warmup_hours: 0"),
+  );
+}
+
+/** One engine process over `dir`; with a slow disk unless told otherwise. */
+export function startEngine(
+  dir: string,
+  { args, slow = true }: { args: readonly string[]; slow?: boolean },
+): Deno.ChildProcess {
+  const preload = slow ? [`--preload=${ROOT}/tests/kill/slow_disk.ts`] : [];
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--allow-all",
+      ...preload,
+      `${ROOT}/main.ts`,
+      "run",
+      "--config",
+      `${dir}/config`,
+      "--data",
+      dir,
+      "--seed",
+      String(SEED),
+      "--no-web",
+      ...args,
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Kills `count` processes one after the other and holds every fact against every other. */
+export async function killRepeatedly(
+  dir: string,
+  { count, seed, onKill }: { count: number; seed: number; onKill?: (n: number) => void },
+): Promise<KillTotals> {
+  await writeBusyConfig(`${dir}/config`);
+  const places = Object.fromEntries(Object.keys(PLACES).map((place) => [place, 0])) as Record<
+    Place,
+    number
+  >;
+  const violations: string[] = [];
+  let [stopsWhileDead, quotesTakenBack, tornFiles] = [0, 0, 0];
+  let last: Facts | null = null;
+  for (let n = 1; n <= count && violations.length === 0; n++) {
+    const place = await killOne(dir, Math.round(chance(seed, n, 1) * LIFE_MS));
+    places[place] += 1;
+    tornFiles += await tornIn(dir);
+    const broken = await brokenSurfaces(layoutOf(dir).state);
+    const facts: Facts = await factsOf(dir);
+    const wrong = [
+      ...broken,
+      ...violationsOf(facts),
+      ...regressions(last?.memory ?? null, facts.memory),
+    ];
+    violations.push(...wrong.map((text) => `kill ${n} in ${place}: ${text}`));
+    last = facts;
+    if (violations.length > 0) break;
+    const alone = await goOnAlone(dir, Math.round(chance(seed, n, 2) ** 3 * DOWN_MAX_MS));
+    stopsWhileDead += alone.stops;
+    quotesTakenBack += alone.quotes;
+    violations.push(...alone.violations.map((text) => `after kill ${n}: ${text}`));
+    onKill?.(n);
+  }
+  if (violations.length === 0) violations.push(...await settle(dir));
+  const facts = await factsOf(dir);
+  return {
+    kills: count,
+    places,
+    fills: fillsOf(facts.journal).length,
+    stopsWhileDead,
+    quotesTakenBack,
+    tornFiles,
+    violations,
+  };
+}
+
+/** Starts a process and kills it `lifeMs` after its first words; tells what it was doing. */
+async function killOne(dir: string, lifeMs: number): Promise<Place> {
+  const child = startEngine(dir, { args: ["--speed", String(SPEED)] });
+  const out = child.stdout.getReader();
+  const first = await out.read();
+  if (!first.done) await new Promise((resolve) => setTimeout(resolve, lifeMs));
+  if (!first.done) child.kill("SIGKILL");
+  const told = await new Response(child.stderr).text();
+  while (!(await out.read()).done);
+  const { signal } = await child.status;
+  if (signal !== "SIGKILL") throw new Error(`the engine ended by itself in ${dir}: ${told}`);
+  const mark = await Deno.readTextFile(`${dir}/place`).catch(() => PLACES.elsewhere);
+  const known = Object.entries(PLACES).find(([, byte]) => byte === mark);
+  return known === undefined ? "elsewhere" : known[0] as Place;
+}
+
+/** Log files whose last line the kill has torn. */
+async function tornIn(dir: string): Promise<number> {
+  const { journal, venueLedger, execution } = layoutOf(dir);
+  let torn = 0;
+  for (const path of [journal, venueLedger, `${execution}/orders_executed.jsonl`]) {
+    const text = await Deno.readTextFile(path).catch(() => "");
+    if (text !== "" && !text.endsWith("\n")) torn += 1;
+  }
+  return torn;
+}
+
+/**
+ * The exchange goes on with nobody there: its clock runs, stops fire, and quotes are taken back when
+ * nobody renews the dead-man switch.
+ */
+export async function goOnAlone(
+  dir: string,
+  downMs: number,
+): Promise<{ stops: number; quotes: number; violations: readonly string[] }> {
+  const { venueLedger } = layoutOf(dir);
+  const recovered = await recoverVenue(venueLedger);
+  if (recovered === null) return { stops: 0, quotes: 0, violations: [] };
+  const located = await locateConfig({
+    given: `${dir}/config`,
+    besideBinary: null,
+    builtIn: `${ROOT}/config`,
+  });
+  if ("problem" in located) throw new Error(located.problem);
+  const loaded = loadConfig(located.texts);
+  if (loaded.kind === "problems") throw new Error(loaded.problems.join("\n"));
+  const runtime = loaded.config.files["runtime.yaml"];
+  const { state, anchors, lineage } = recovered;
+  const feed = new SyntheticFeed({
+    seed: SEED,
+    historyDays: HISTORY_DAYS,
+    anchors,
+    nowMs: state.nowMs,
+  });
+  const { baseMs, tickers } = feed;
+  const rules = buildRules(loaded.config, { baseMs, tickers, universe: "config" });
+  const ledger = new VenueLedger(venueLedger);
+  const venue = new SimVenue({
+    feed,
+    rules: {
+      seed: SEED,
+      latencyMs: runtime.sim.latency_ms,
+      makerBps: runtime.fees.maker_bps,
+      takerBps: runtime.fees.taker_bps,
+      positionMode: runtime.position_mode,
+      bucketOf: (ticker) => rules.buckets[ticker]!,
+    },
+    state,
+    lineage,
+    ledger,
+    gap: true,
+    pace: () => Promise.resolve(),
+  });
+  const quotesBefore = quotesIn(state.orders);
+  const tradesBefore = state.lastTradeId;
+  venue.sleepThrough(downMs);
+  ledger.close();
+  const after = venue.exchange.desk.state;
+  const left = quotesIn(after.orders);
+  const stops = after.trades.filter(({ id, clientId }) =>
+    id > tradesBefore && state.orders[clientId]?.closePosition === true
+  );
+  const violations = downMs >= DEAD_MAN_MS && left.length > 0
+    ? [`quotes rest after ${downMs} ms alone: ${left.join(", ")}`]
+    : [];
+  return { stops: stops.length, quotes: quotesBefore.length - left.length, violations };
+}
+
+function quotesIn(orders: SimState["orders"]): readonly string[] {
+  return Object.values(orders).filter(({ closePosition }) => !closePosition)
+    .map(({ clientId }) => clientId);
+}
+
+/** A last process on a quick disk plays on and ends in order; then everything has to agree. */
+async function settle(dir: string): Promise<readonly string[]> {
+  const child = startEngine(dir, {
+    args: ["--speed", "0", "--ticks", String(SETTLE_TICKS)],
+    slow: false,
+  });
+  const { code, stderr } = await child.output();
+  if (code !== 0) return [`the last start ended with ${code}: ${new TextDecoder().decode(stderr)}`];
+  const facts = await factsOf(dir);
+  return [...violationsOf(facts), ...await settledViolations(facts)]
+    .map((text) => `at the end: ${text}`);
+}
+
+/** The totals as text. */
+export function renderKills(totals: KillTotals): string {
+  const { kills, places, fills, violations } = totals;
+  const width = Math.max(...Object.keys(places).map((place) => place.length));
+  return [
+    `kill -9: ${kills} processes, ${fills} fills, ${totals.tornFiles} torn files, ` +
+    `${totals.stopsWhileDead} stops fired and ${totals.quotesTakenBack} quotes ended while dead`,
+    ...Object.entries(places).map(([place, n]) =>
+      `  ${place.padEnd(width)} ${String(n).padStart(4)} ${"#".repeat(Math.ceil(n / kills * 60))}`
+    ),
+    violations.length === 0 ? "violations: none" : "violations:",
+    ...violations.map((text) => `  ${text}`),
+  ].join("\n");
+}

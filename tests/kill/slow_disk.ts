@@ -1,0 +1,79 @@
+/**
+ * Preloaded into a real engine process: a disk on which every write comes in two halves with a
+ * pause after each, and a byte on the side that says which kind of write is under way. So a kill at
+ * a random moment often falls inside one, and lines are really torn.
+ */
+
+export const PLACES = {
+  record: "r",
+  submit: "s",
+  flush: "f",
+  checkpoint: "c",
+  telemetry: "t",
+  elsewhere: ".",
+} as const;
+export type Place = keyof typeof PLACES;
+
+const PAUSE_MS: Readonly<Record<Place, number>> = {
+  record: 2,
+  submit: 4,
+  flush: 6,
+  checkpoint: 3,
+  telemetry: 1,
+  elsewhere: 0,
+};
+
+const dataAt = Deno.args.indexOf("--data");
+const data = Deno.args[dataAt + 1];
+if (dataAt >= 0 && data !== undefined) slowDown(`${data}/place`);
+
+function slowDown(markerPath: string): void {
+  const marker = Deno.openSync(markerPath, { write: true, create: true });
+  const { open, openSync, rename, FsFile } = Deno;
+  const places = new WeakMap<Deno.FsFile, Place>();
+  // The prototype's own functions: they are called with the file below.
+  const { writeSync } = FsFile.prototype;
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+
+  const mark = (place: Place) => {
+    marker.seekSync(0, Deno.SeekMode.Start);
+    writeSync.call(marker, new TextEncoder().encode(PLACES[place]));
+  };
+  const pause = (place: Place) => Atomics.wait(cell, 0, 0, PAUSE_MS[place]);
+  const known = (file: Deno.FsFile, path: string | URL) => {
+    const place = placeOf(String(path));
+    if (place !== "elsewhere") places.set(file, place);
+    return file;
+  };
+
+  Deno.openSync = (path, options) => known(openSync(path, options), path);
+  Deno.open = async (path, options) => known(await open(path, options), path);
+  Deno.rename = async (from, to) => {
+    const place = placeOf(String(from));
+    mark(place);
+    pause(place);
+    await rename(from, to);
+    mark("elsewhere");
+  };
+  FsFile.prototype.writeSync = function (bytes: Uint8Array): number {
+    const place = places.get(this);
+    if (place === undefined) return writeSync.call(this, bytes);
+    mark(place);
+    const half = Math.floor(bytes.length / 2);
+    for (const part of [bytes.subarray(0, half), bytes.subarray(half)]) {
+      let written = 0;
+      while (written < part.length) written += writeSync.call(this, part.subarray(written));
+      pause(place);
+    }
+    mark("elsewhere");
+    return bytes.length;
+  };
+}
+
+function placeOf(path: string): Place {
+  if (path.endsWith("/execution/journal.jsonl")) return "record";
+  if (path.endsWith("/sim/venue.jsonl")) return "submit";
+  if (path.includes("/execution/")) return "telemetry";
+  if (path.includes("/state/checkpoint.json")) return "checkpoint";
+  return path.includes("/state/") && path.includes(".tmp-") ? "flush" : "elsewhere";
+}
