@@ -4,13 +4,14 @@
  */
 import { effectiveValues, renderCheck } from "./config/check.ts";
 import { dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
-import type { Mode } from "./config/files.ts";
+import { environmentProblem, killSwitch } from "./config/environment.ts";
+import { FILE_NAMES, type Mode } from "./config/files.ts";
 import { initConfig } from "./config/init.ts";
-import { buildRules, type Config, framesOf, loadConfig } from "./config/load.ts";
+import { buildRules, framesOf, loadConfig, treasuryOf } from "./config/load.ts";
 import { locateConfig } from "./config/locate.ts";
+import { strangerProblem } from "./config/problems.ts";
 import { parsePositions, type PositionRows, positionsOn } from "./config/positions.ts";
 import { digest } from "./core/ids.ts";
-import { timeframeLabel } from "./core/history.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import { CandleFeed } from "./core/venues/feed_candles.ts";
 import type { Feed } from "./core/venues/feed.ts";
@@ -18,10 +19,12 @@ import { SyntheticFeed } from "./core/venues/feed_synthetic.ts";
 import type { Recovered } from "./core/venues/sim_state.ts";
 import deno from "./deno.json" with { type: "json" };
 import { readCandles } from "./state/candles.ts";
+import { isThere } from "./state/files.ts";
 import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
 import { takeLock } from "./state/lock.ts";
 import { ForeignDataError } from "./state/open.ts";
 import { Pacer } from "./state/pacer.ts";
+import { ProgressBar } from "./state/progress.ts";
 import { renderReport, Tally } from "./state/report.ts";
 import { runSession, type SessionOptions } from "./state/session.ts";
 import { readStatus } from "./state/status.ts";
@@ -30,14 +33,6 @@ import { startWeb } from "./web/server.tsx";
 const EXIT = { ok: 0, dead: 1, usage: 2, busy: 3 } as const;
 const ROOT = import.meta.dirname!;
 const BUILT_IN_CONFIG = `${ROOT}/config`;
-/** Switches of other systems: here they would do nothing, so they refuse the start. */
-const REFUSED_ENV: Readonly<Record<string, string>> = {
-  DRY_RUN: "use --mode sim, paper or live, or mode: in runtime.yaml",
-  BINANCE_TESTNET: "use testnet: true in runtime.yaml",
-  ENV: "use --mode sim, paper or live, or mode: in runtime.yaml",
-  ALLOW_PROD_WRITE: "live trading is armed with BALLAST_ARM",
-};
-
 class UsageError extends Error {}
 
 function out(text: string): void {
@@ -61,10 +56,14 @@ async function readConfig(given: string | undefined) {
   const located = await locateConfig({ given, besideBinary, builtIn: BUILT_IN_CONFIG });
   if ("problem" in located) throw new UsageError(located.problem);
   const loaded = loadConfig(located.texts);
-  if (loaded.kind === "problems") {
-    const n = loaded.problems.length;
+  const problems = [
+    ...located.strangers.map((name) => strangerProblem(name, FILE_NAMES)),
+    ...loaded.kind === "problems" ? loaded.problems : [],
+  ];
+  if (loaded.kind === "problems" || problems.length > 0) {
+    const n = problems.length;
     const head = `${located.source}: ${n} ${n === 1 ? "problem" : "problems"}`;
-    throw new UsageError([head, ...loaded.problems].join("\n"));
+    throw new UsageError([head, ...problems].join("\n"));
   }
   return { ...located, config: loaded.config, hash: digest([JSON.stringify(located.texts)]) };
 }
@@ -72,15 +71,8 @@ async function readConfig(given: string | undefined) {
 type Read = Awaited<ReturnType<typeof readConfig>>;
 
 function refuseForeignEnvironment(): void {
-  for (const [name, hint] of Object.entries(REFUSED_ENV)) {
-    if (Deno.env.get(name) === undefined) continue;
-    throw new UsageError(`the environment variable ${name} is set and means nothing here: ${hint}`);
-  }
-}
-
-function killSwitch(): boolean {
-  const value = (Deno.env.get("KILL_SWITCH") ?? "").trim().toLowerCase();
-  return !["", "0", "false", "no", "off"].includes(value);
+  const problem = environmentProblem(Deno.env.get);
+  if (problem !== null) throw new UsageError(problem);
 }
 
 /** Only the simulated exchange is built in; other modes are refused, never silently simulated. */
@@ -144,7 +136,7 @@ async function prepare(play: Play): Promise<
     facts: await processFacts(play, read),
     treasury: treasuryOf(read.config),
     replay: play.replay,
-    killed: killSwitch(),
+    killed: killSwitch(Deno.env.get),
   };
 }
 
@@ -167,17 +159,6 @@ async function processFacts(
     hostname: Deno.hostname(),
     pid: Deno.pid,
     configHash: hash,
-  };
-}
-
-function treasuryOf({ files }: Config): SessionOptions["treasury"] {
-  const { as_of, holdings } = files["offexchange_holdings.json"];
-  const settings = files["settings.json"];
-  return {
-    asOf: as_of ?? null,
-    maxAgeMs: settings.treasury.max_age_h,
-    include: settings.aum.include,
-    holdings,
   };
 }
 
@@ -247,7 +228,7 @@ async function runCommand(flags: RunFlags): Promise<number> {
         serve: async (store, run) => {
           if (!flags.web) return () => Promise.resolve();
           const { host, port } = flags;
-          const web = await startWeb({ store, run, host, port, assets: `${ROOT}/web` });
+          const web = await servePage({ store, run, host, port });
           out(`page: http://${host}:${web.port}/  (simulation, ${speedText(play.speed)})\n`);
           return web.stop;
         },
@@ -260,6 +241,21 @@ async function runCommand(flags: RunFlags): Promise<number> {
       Deno.removeSignalListener("SIGTERM", stopNow);
     }
   });
+}
+
+/** A page that cannot be served is a mistake of the command line, not of the engine. */
+async function servePage(page: Omit<Parameters<typeof startWeb>[0], "assets">) {
+  try {
+    return await startWeb({ ...page, assets: `${ROOT}/web` });
+  } catch (error) {
+    const at = `${page.host}:${page.port}`;
+    const why = error instanceof Deno.errors.AddrInUse
+      ? "somebody listens there already; choose another --port, or --no-web"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new UsageError(`cannot serve the page on ${at}: ${why}`);
+  }
 }
 
 async function replayCommand(flags: ReplayFlags): Promise<number> {
@@ -280,7 +276,7 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
   const session = await prepare(play);
   return await locked(session, async () => {
     const { layout } = session;
-    if (await exists(layout.journal)) {
+    if (await isThere(layout.journal)) {
       if (!flags.fresh) {
         err(`${layout.root} has a journal already: use another --data, or --fresh\n`);
         return EXIT.usage;
@@ -289,7 +285,7 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
       await makeFolders(layout);
     }
     const tally = new Tally();
-    const bar = new ProgressBar();
+    const bar = new ProgressBar(Deno.stderr.isTerminal() ? err : null);
     const startedMs = performance.now();
     const signal = new AbortController().signal;
     let feedEndMs = 0;
@@ -314,13 +310,7 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
       memory: end.memory,
       feed: end.feed,
       wallMs: performance.now() - startedMs,
-      substitutions: session.framesMs
-        .filter((frameMs) => frameMs < end.feed.baseMs)
-        .filter((frameMs, i, all) => all.indexOf(frameMs) === i)
-        .map((frameMs) => ({
-          wanted: timeframeLabel(frameMs),
-          used: timeframeLabel(end.feed.baseMs),
-        })),
+      framesMs: session.framesMs,
     });
     out(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
     return end.code;
@@ -372,32 +362,8 @@ async function statusCommand(flags: { data: string; json: boolean }): Promise<nu
   return status.alive ? EXIT.ok : EXIT.dead;
 }
 
-/** A line that says how far a replay has got; only where somebody can see it. */
-class ProgressBar {
-  readonly #shown = Deno.stderr.isTerminal();
-  #drawnMs = 0;
-
-  show(fromMs: number, nowMs: number, toMs: number): void {
-    if (!this.#shown || performance.now() - this.#drawnMs < 100) return;
-    this.#drawnMs = performance.now();
-    const done = Math.min(1, (nowMs - fromMs) / Math.max(1, toMs - fromMs));
-    const width = 40;
-    const filled = Math.round(done * width);
-    const bar = "#".repeat(filled) + "-".repeat(width - filled);
-    err(`\r[${bar}] ${new Date(nowMs).toISOString().slice(0, 16)}`);
-  }
-
-  clear(): void {
-    if (this.#shown) err(`\r${" ".repeat(70)}\r`);
-  }
-}
-
 function speedText(speed: number): string {
   return speed === 0 ? "as fast as possible" : `${speed} simulated seconds a second`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** The commit the build was made from; null when nobody noted it. */

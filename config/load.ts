@@ -13,6 +13,7 @@ import { assignSymbols, buildStrategies, type Strategy } from "../core/strategie
 import type { Ticker } from "../core/types.ts";
 import { buildUniverse, extendUniverse, type Pair } from "../core/universe.ts";
 import { FILE_NAMES, type FileName, FILES, type Parsed } from "./files.ts";
+import { problemsAcross } from "./across.ts";
 import { expectation, problemsOf } from "./problems.ts";
 
 export type Texts = Readonly<Partial<Record<FileName, string>>>;
@@ -64,9 +65,7 @@ export function checkConfig(
       problems.push(...problemsOf(name, parsed.error, { input, schema }));
     } else problems.push(`${name}: (whole file): expected the file, got nothing; ${INIT_HINT}`);
   }
-  if (Object.keys(files).length === FILE_NAMES.length) {
-    problems.push(...crossProblems(files as Parsed));
-  }
+  problems.push(...problemsAcross(files as Partial<Parsed>));
   if (problems.length > 0) return { kind: "problems", problems };
   return { kind: "config", config: { files: files as Parsed, inputs: inputs as Config["inputs"] } };
 }
@@ -124,6 +123,18 @@ function slots(strategies: readonly Strategy[]): Record<string, number> {
   return Object.fromEntries(strategies.map(({ id, maxConcurrent }) => [id, maxConcurrent]));
 }
 
+/** What is held elsewhere, and what of it counts as managed. */
+export function treasuryOf({ files }: Config) {
+  const { as_of, holdings } = files["offexchange_holdings.json"];
+  const settings = files["settings.json"];
+  return {
+    asOf: as_of ?? null,
+    maxAgeMs: settings.treasury.max_age_h,
+    include: settings.aum.include,
+    holdings,
+  };
+}
+
 type Read = { readonly input: unknown } | { readonly problem: string };
 
 /** The value a text holds; no text, no value. */
@@ -154,67 +165,6 @@ function readYaml(name: FileName, text: string): Read {
     return { problem: `${name}: (whole file): expected YAML, got a syntax error: ${where}` };
   }
   return { input: parse(text) ?? {} };
-}
-
-/** What one file says about another. */
-function crossProblems(files: Parsed): string[] {
-  const problems: string[] = [];
-  const universe = files["pairs_universe.json"].universe;
-  const symbols = new Set(universe.map(({ symbol }) => symbol));
-  const expectKnown = (file: FileName, path: string, symbol: string) => {
-    if (symbols.has(symbol)) return;
-    problems.push(`${file}: ${path}: expected a symbol of pairs_universe.json, got "${symbol}"`);
-  };
-  const { untiered } = buildUniverse(files["pairs_universe.json"], files["symbol_tiers.json"]);
-  for (const symbol of untiered) {
-    const expected = "expected a tier here or in symbol_tiers.json, got neither";
-    problems.push(`pairs_universe.json: ${symbol}: ${expected}`);
-  }
-  for (const symbol of twice(universe.map(({ symbol }) => symbol))) {
-    problems.push(`pairs_universe.json: ${symbol}: expected it once, got it twice`);
-  }
-  const { strategies, vol_target: vol } = files["strategy_config.json"];
-  strategies.forEach(({ symbol }, i) => {
-    if (symbol !== "*") expectKnown("strategy_config.json", `strategies[${i}].symbol`, symbol);
-  });
-  for (const id of twice(strategies.map(({ id }) => id))) {
-    problems.push(`strategy_config.json: strategies: expected the id "${id}" once, got it twice`);
-  }
-  if (vol !== undefined) {
-    const named = vol.symbols === "*" ? [] : vol.symbols;
-    named.forEach((symbol, i) =>
-      expectKnown("strategy_config.json", `vol_target.symbols[${i}]`, symbol)
-    );
-    problems.push(...volProblems(vol));
-  }
-  for (const symbol of Object.keys(files["risk_limits.json"].per_symbol)) {
-    expectKnown("risk_limits.json", `per_symbol.${symbol}`, symbol);
-  }
-  for (const [name, group] of Object.entries(files["correlation_groups.json"].groups)) {
-    group.symbols.forEach((symbol, i) =>
-      expectKnown("correlation_groups.json", `groups.${name}.symbols[${i}]`, symbol)
-    );
-  }
-  return problems;
-}
-
-function volProblems(vol: NonNullable<Parsed["strategy_config.json"]["vol_target"]>): string[] {
-  const problems: string[] = [];
-  const ordered = (low: [string, number], high: [string, number]) => {
-    if (low[1] <= high[1]) return;
-    const text = `expected at least ${low[0]} (${low[1]}), got ${high[1]}`;
-    problems.push(`strategy_config.json: vol_target.${high[0]}: ${text}`);
-  };
-  const { min_per_trade_nav_pct: least, base_per_trade_nav_pct: base } = vol;
-  ordered(["min_per_trade_nav_pct", least], ["base_per_trade_nav_pct", base]);
-  ordered(["base_per_trade_nav_pct", base], ["max_per_trade_nav_pct", vol.max_per_trade_nav_pct]);
-  ordered(["min_vol", vol.min_vol], ["max_vol", vol.max_vol]);
-  ordered(["trend.fast_ema", vol.trend.fast_ema], ["trend.slow_ema", vol.trend.slow_ema]);
-  return problems;
-}
-
-function twice(values: readonly string[]): readonly string[] {
-  return [...new Set(values.filter((value, i) => values.indexOf(value) !== i))];
 }
 
 function oneLine(text: string): string {

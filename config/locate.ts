@@ -4,6 +4,8 @@ import type { Texts } from "./load.ts";
 
 export type Located = {
   readonly texts: Texts;
+  /** Files that look like configuration and that nobody will read. */
+  readonly strangers: readonly string[];
   /** Where the files came from, as it is printed. */
   readonly source: string;
   readonly builtIn: boolean;
@@ -19,25 +21,28 @@ export async function locateConfig(
 ): Promise<Located | { readonly problem: string }> {
   if (given !== undefined) {
     if (!await isFolder(given)) return { problem: `--config: expected a folder, got "${given}"` };
-    return { texts: await readAll(given), source: given, builtIn: false };
+    return { ...await readFolder(given), source: given, builtIn: false };
   }
   for (const folder of ["./config", besideBinary]) {
     if (folder === null || !await holdsConfig(folder)) continue;
-    return { texts: await readAll(folder), source: folder, builtIn: false };
+    return { ...await readFolder(folder), source: folder, builtIn: false };
   }
-  return { texts: await readAll(builtIn), source: "built-in defaults", builtIn: true };
+  return { ...await readFolder(builtIn), source: "built-in defaults", builtIn: true };
 }
 
-async function readAll(folder: string): Promise<Texts> {
+async function readFolder(folder: string): Promise<Pick<Located, "texts" | "strangers">> {
   const texts: Partial<Record<FileName, string>> = {};
-  for (const name of FILE_NAMES) {
-    try {
-      texts[name] = await Deno.readTextFile(`${folder}/${name}`);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+  const strangers: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) continue;
+    if (isFileName(name)) texts[name] = await Deno.readTextFile(`${folder}/${name}`);
+    else if (/\.(json|ya?ml)$/.test(name)) strangers.push(name);
   }
-  return texts;
+  return { texts, strangers: strangers.toSorted() };
+}
+
+function isFileName(name: string): name is FileName {
+  return (FILE_NAMES as readonly string[]).includes(name);
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -52,9 +57,8 @@ async function isFolder(path: string): Promise<boolean> {
 /** A folder counts when it holds at least one of the files. */
 async function holdsConfig(path: string): Promise<boolean> {
   if (!await isFolder(path)) return false;
-  const names = new Set<string>(FILE_NAMES);
   for await (const { name } of Deno.readDir(path)) {
-    if (names.has(name)) return true;
+    if (isFileName(name)) return true;
   }
   return false;
 }

@@ -51,6 +51,15 @@ export function problemsOf(
   });
 }
 
+/** What to say about a file in the config folder that nobody reads. */
+export function strangerProblem(name: string, known: readonly string[]): string {
+  const nearest = closest(name, known as string[]);
+  const hint = distance(name, nearest) <= SUGGESTION_DISTANCE_MAX
+    ? `did you mean "${nearest}"?`
+    : `the files of this folder are ${known.join(", ")}`;
+  return `${name}: (whole file): unknown file; ${hint}`;
+}
+
 function unknownKey(key: string, known: readonly string[]): string {
   const moved = MOVED[key];
   if (moved !== undefined) return `unknown key; use ${moved}`;

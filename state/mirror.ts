@@ -84,13 +84,18 @@ export class Mirror {
   readonly #store: Store;
   readonly #writer: Writer<"mirror">;
   readonly #onWrite: () => void;
+  readonly #onError: (message: string) => void;
   #seq = 0;
   #timer: ReturnType<typeof setInterval> | null = null;
 
-  constructor(store: Store, onWrite: () => void) {
+  constructor(
+    store: Store,
+    { onWrite, onError }: { onWrite: () => void; onError: (message: string) => void },
+  ) {
     this.#store = store;
     this.#writer = store.claim("mirror");
     this.#onWrite = onWrite;
+    this.#onError = onError;
   }
 
   /** Takes up the history of an earlier process. */
@@ -102,12 +107,20 @@ export class Mirror {
   }
 
   start(periodMs: number): void {
-    this.#timer = setInterval(() => this.copy(), periodMs);
+    this.#timer = setInterval(() => this.#copyOrTell(), periodMs);
   }
 
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+  }
+
+  #copyOrTell(): void {
+    try {
+      this.copy();
+    } catch (error) {
+      this.#onError(`nav_state: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   copy(): void {

@@ -15,12 +15,12 @@ import {
   type SimState,
 } from "../core/venues/sim_state.ts";
 import { recover, type Recovery, writeCheckpoint } from "./checkpoint.ts";
-import { readIfThere, removeTemporary, writeAtomic } from "./files.ts";
+import { fileStamp, readIfThere, removeTemporary, writeAtomic } from "./files.ts";
 import { type Layout, makeFolders } from "./layout.ts";
 import type { JournalRow } from "./journal.ts";
-import type { Mirror } from "./mirror.ts";
 import type { SessionOptions } from "./session.ts";
 import { writeManifest } from "./surfaces/manifest.ts";
+import { type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 import { NavState } from "./surfaces/nav_state.ts";
 import { recoverVenue } from "./venue_ledger.ts";
 
@@ -38,6 +38,8 @@ export type Opened = {
   readonly rows: readonly JournalRow[];
   readonly checkpointSeq: number;
   readonly notes: readonly string[];
+  /** The mirror's last copy, with the history of NAV. */
+  readonly navState: Payload<"nav_state"> | null;
   readonly recovered: Recovered | null;
   readonly state: SimState;
   readonly genesis: LedgerRow;
@@ -57,6 +59,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   await claimDirectory(layout, { lineage, feed: feed.id, mode: options.facts.mode });
   const rules = options.rulesFor(feed);
   const { memory, notes, rows, checkpointSeq } = await recoverMemory(options, { lineage, feed });
+  const views = await recallViews(layout);
   await writeManifest(layout.state);
   const positions = options.positionsFor(feed);
   const walletUsd = options.startEquityUsd;
@@ -80,7 +83,8 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     memory,
     rows,
     checkpointSeq,
-    notes,
+    notes: [...notes, ...views.notes],
+    navState: views.navState,
     recovered,
     state,
     genesis,
@@ -89,12 +93,30 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   };
 }
 
-/** Takes up the NAV history of an earlier process; an unreadable file is left for the next write. */
-export async function recallMirror(mirror: Mirror, layout: Layout): Promise<void> {
-  const text = await readIfThere(`${layout.state}/nav_state.json`);
-  if (text === null) return;
-  const parsed = NavState.safeParse(parseOrNull(text));
-  if (parsed.success) mirror.remember(parsed.data);
+/**
+ * Views of an earlier process: they are written anew, but one that cannot be read is kept aside and
+ * told about. The NAV history is the only one that is taken up.
+ */
+async function recallViews(
+  { state }: Layout,
+): Promise<{ navState: Payload<"nav_state"> | null; notes: readonly string[] }> {
+  const notes: string[] = [];
+  let navState: Payload<"nav_state"> | null = null;
+  for (const name of Object.keys(SURFACES) as SurfaceName[]) {
+    const path = `${state}/${SURFACES[name].file}`;
+    const text = await readIfThere(path);
+    if (text === null) continue;
+    const value = parseOrNull(text);
+    const parsed = name === "nav_state" ? NavState.safeParse(value) : null;
+    if (value !== null && parsed?.success !== false) {
+      navState ??= parsed?.data ?? null;
+      continue;
+    }
+    const aside = `${path}.corrupt-${fileStamp(Date.now())}`;
+    await Deno.copyFile(path, aside);
+    notes.push(`${path} is damaged; a copy is kept as ${aside}, it is written anew`);
+  }
+  return { navState, notes };
 }
 
 type Identity = { readonly lineage: string; readonly feed: string; readonly mode: string };

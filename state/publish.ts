@@ -3,6 +3,7 @@
  * and shown (surfaces, at most once per real second plus after a fill). Checkpoints ride along.
  */
 import type { Decision, Sink } from "../core/executor.ts";
+import type { Memory } from "../core/memory.ts";
 import type { Account } from "../core/types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
@@ -54,6 +55,8 @@ export class Publisher implements Sink {
   readonly #faults = new Map<string, StageFault>();
   #account: Account | null = null;
   #lastDecision: Decision | null = null;
+  /** The memory of the newest tick whose row is on disk: a checkpoint never runs ahead of it. */
+  #recorded: Memory;
   #publishedWallMs = 0;
   #checkpointMs = 0;
   #checkpointWallMs = 0;
@@ -64,7 +67,8 @@ export class Publisher implements Sink {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#writer = options.store.claim("executor");
-    this.#checkpointMs = options.engine.memory.pulse.nowMs;
+    this.#recorded = options.engine.memory;
+    this.#checkpointMs = this.#recorded.pulse.nowMs;
   }
 
   /** Notes the wall time at which a tick began. */
@@ -74,7 +78,8 @@ export class Publisher implements Sink {
 
   /** A sign of life while the loop waits: the same figures with this moment's wall time. */
   beat(): void {
-    if (this.#lastDecision !== null) this.#show(this.#lastDecision, Date.now());
+    const decision = this.#lastDecision;
+    if (decision !== null) this.#contain("surfaces", () => this.#show(decision, Date.now()));
   }
 
   noteFault({ stage, message }: Fault): void {
@@ -92,6 +97,7 @@ export class Publisher implements Sink {
   async record(decision: Decision): Promise<void> {
     const { journal, durable } = this.#options;
     await journal.record(decision, { durable: durable() });
+    this.#recorded = decision.memory;
   }
 
   publish(decision: Decision): void {
@@ -100,29 +106,40 @@ export class Publisher implements Sink {
     if (decision.seen.account.kind === "read") this.#account = decision.seen.account.value;
     const { seq, nowMs } = decision.memory.pulse;
     const stamp = { seq, nowMs, runId: run.runId, env: run.env };
-    telemetry.append(decision.events, stamp, decision.seen.market);
+    this.#contain("logs", () => telemetry.append(decision.events, stamp, decision.seen.market));
     this.#sample(performance.now() - this.#tickStartMs);
     const filled = decision.events.some(({ kind }) => kind === "order_fill");
     const wallMs = Date.now();
     const due = wallMs - this.#publishedWallMs >= PUBLISH_MS;
-    if (due || (filled && this.#options.durable())) this.#show(decision, wallMs);
+    if (due || (filled && this.#options.durable())) {
+      this.#contain("surfaces", () => this.#show(decision, wallMs));
+    }
     this.#checkpointIfDue(decision, wallMs);
   }
 
   /** The last word of a run: surfaces, checkpoint and logs are on disk when this resolves. */
   async close(): Promise<void> {
     const { journal, telemetry, flusher, mirror } = this.#options;
-    if (this.#lastDecision !== null) {
-      this.#intelMs = -Infinity;
-      this.#show(this.#lastDecision, Date.now());
-      mirror.copy();
-    }
+    this.#intelMs = -Infinity;
+    this.beat();
+    this.#contain("nav_state", () => mirror.copy());
     await flusher.drain();
     await this.#checkpointing;
     await this.#checkpoint();
     await telemetry.sync();
     journal.close();
     telemetry.close();
+  }
+
+  /** What is told may fail; what is traded may not fail with it. A silent page turns BLIND. */
+  #contain(stage: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.noteFault({ stage, message, seq: this.#options.engine.memory.pulse.seq });
+      this.#options.onError(`${stage}: ${message}`);
+    }
   }
 
   #show(decision: Decision, wallMs: number): void {
@@ -201,8 +218,8 @@ export class Publisher implements Sink {
   }
 
   async #checkpoint(): Promise<void> {
-    const { engine, checkpointPath, journal, telemetry, durable } = this.#options;
-    const { memory } = engine;
+    const { checkpointPath, journal, telemetry, durable } = this.#options;
+    const memory = this.#recorded;
     // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
     if (durable()) await telemetry.sync();
     await writeCheckpoint(checkpointPath, memory, { sync: durable() });

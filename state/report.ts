@@ -6,7 +6,7 @@ import type { Feed } from "../core/venues/feed.ts";
 import { timeframeLabel } from "../core/history.ts";
 
 /** Frames that strategies wanted finer than the feed has: they ran on the feed's own. */
-export type Substitution = { readonly wanted: string; readonly used: string };
+type Substitution = { readonly wanted: string; readonly used: string };
 
 type Day = {
   readonly day: string;
@@ -69,11 +69,12 @@ export class Tally {
 
   /** The report; `wallMs` is how long the run took on this machine. */
   report(
-    { memory, feed, wallMs, substitutions }: {
+    { memory, feed, wallMs, framesMs }: {
       memory: Memory;
       feed: Feed;
       wallMs: number;
-      substitutions: readonly Substitution[];
+      /** Timeframes the strategies wanted. */
+      framesMs: readonly number[];
     },
   ) {
     const candles = candlesPlayed(feed, memory);
@@ -83,7 +84,7 @@ export class Tally {
       to: new Date(memory.pulse.nowMs).toISOString(),
       symbols: feed.tickers.length,
       candle: timeframeLabel(feed.baseMs),
-      timeframes_replaced: substitutions,
+      timeframes_replaced: substitutions(framesMs, feed.baseMs),
       nav_start: this.#startUsd,
       nav_end: this.#endUsd,
       return_frac: this.#startUsd === null || this.#endUsd === null
@@ -197,4 +198,10 @@ function usd(value: number | null): string {
 
 function frac(value: number | null): string {
   return value === null ? "unknown" : `${(value * 100).toFixed(2)} %`;
+}
+
+function substitutions(framesMs: readonly number[], baseMs: number): readonly Substitution[] {
+  const used = timeframeLabel(baseMs);
+  const finer = new Set(framesMs.filter((frameMs) => frameMs < baseMs));
+  return [...finer].map((frameMs) => ({ wanted: timeframeLabel(frameMs), used }));
 }

@@ -11,12 +11,12 @@ import type { Feed } from "../core/venues/feed.ts";
 import { SimVenue } from "../core/venues/sim.ts";
 import type { ExchangeRules } from "../core/venues/sim_desk.ts";
 import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
-import { Engine, type Fault, ProtectFault } from "./engine.ts";
+import { Engine, type Fault } from "./engine.ts";
 import { Flusher } from "./flush.ts";
 import { Journal } from "./journal.ts";
 import type { Layout } from "./layout.ts";
 import { Mirror } from "./mirror.ts";
-import { openDirectory, type Opened, recallMirror } from "./open.ts";
+import { openDirectory, type Opened } from "./open.ts";
 import type { Pacer } from "./pacer.ts";
 import { Publisher } from "./publish.ts";
 import { keepsFailing, noteRun } from "./runs.ts";
@@ -75,10 +75,11 @@ type Parts = Opened & {
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const parts = await wire(options);
   const { engine, venue, mirror, publisher, ledger, recovered, facts, feed } = parts;
-  const stopServing = await options.serve(parts.store, facts);
-  mirror.start(MIRROR_MS);
   let [code, reason] = [EXIT_OK, "stopped"];
+  let stopServing: (() => Promise<void>) | null = null;
   try {
+    stopServing = await options.serve(parts.store, facts);
+    mirror.start(MIRROR_MS);
     const decide: Parameters<typeof run>[0] = (seen) => {
       publisher.tickBegins();
       const decision = engine.decide(seen);
@@ -89,14 +90,18 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     await run(decide, { venue, sink: publisher, stop: options.stop, resumeMs });
     venue.close();
   } catch (error) {
-    if (!(error instanceof ProtectFault)) throw error;
-    [code, reason] = [EXIT_ASSERTION, error.message];
-    options.onNote(`assertion failed, stopping: ${error.message}`);
+    if (stopServing === null) throw error;
+    // An impossible state, or a journal that cannot be written: no order may leave any more.
+    [code, reason] = [EXIT_ASSERTION, error instanceof Error ? error.message : String(error)];
+    options.onNote(`stopping, as trading on would be wrong: ${reason}`);
   } finally {
     mirror.stop();
-    await publisher.close();
+    await publisher.close().catch((error) => {
+      [code, reason] = [EXIT_ASSERTION, `last flush: ${String(error)}`];
+      options.onNote(reason);
+    });
     ledger.close();
-    await stopServing();
+    await stopServing?.();
     const ts = iso(Date.now());
     noteRun(options.layout.engineLog, { ts, event: "stop", run_id: facts.runId, code, reason });
   }
@@ -122,8 +127,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const store = new Store();
   const onError = (message: string) => options.onNote(`write failed: ${message}`);
   const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
-  const mirror = new Mirror(store, () => flusher.request());
-  await recallMirror(mirror, layout);
+  const mirror = new Mirror(store, { onWrite: () => flusher.request(), onError });
+  if (opened.navState !== null) mirror.remember(opened.navState);
   const onFault = (fault: Fault) => {
     publisher.noteFault(fault);
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);

@@ -4,6 +4,7 @@ import { type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 
 /** The engine looks dead when its last sign of life is older than this. */
 const DEAD_MS = 15_000;
+const SIGNIFICANT_DIGITS = 7;
 const VETOES_SHOWN = 5;
 
 export type Status = {
@@ -85,11 +86,11 @@ function positionLines(ledger: Payload<"positions_ledger"> | null): string[] {
   const rows = ledger.entries.map((entry) => [
     entry.position_key,
     String(entry.qty),
-    `entry ${entry.entry_price}`,
-    `mark ${entry.mark_price ?? "unknown"}`,
+    `entry ${px(entry.entry_price)}`,
+    `mark ${px(entry.mark_price)}`,
     `pnl ${usd(entry.unrealized_pnl)}`,
-    entry.sl === null ? "NO STOP" : `stop ${entry.sl}`,
-    entry.tp === null ? "no target" : `target ${entry.tp}`,
+    entry.sl === null ? "NO STOP" : `stop ${px(entry.sl)}`,
+    entry.tp === null ? "no target" : `target ${px(entry.tp)}`,
     entry.protective === null ? "not resting" : `resting ${entry.protective.status}`,
   ]);
   const widths = rows[0]!.map((_cell, i) => Math.max(...rows.map((row) => row[i]!.length)));
@@ -120,6 +121,11 @@ function ageText(ms: number): string {
 
 function usd(value: number | null): string {
   return value === null ? "unknown" : `${value < 0 ? "-" : ""}$${Math.abs(value).toFixed(2)}`;
+}
+
+/** A price as a person reads it: the surfaces hold every digit. */
+function px(value: number | null): string {
+  return value === null ? "unknown" : String(Number(value.toPrecision(SIGNIFICANT_DIGITS)));
 }
 
 function frac(value: number | null): string {

@@ -1,6 +1,7 @@
 /** `risk_snapshot.json`: the state of risk, every cap beside its value. */
 import { z } from "zod";
-import { viewAccount } from "../../core/nav.ts";
+import { type AccountView, viewAccount } from "../../core/nav.ts";
+import type { Limits } from "../../core/risk/limits.ts";
 import { RISK_MODES, riskMode } from "../../core/risk/mode.ts";
 import { TIERS } from "../../core/types.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
@@ -145,6 +146,25 @@ export const RiskSnapshot = z.strictObject({
 
 const NOT_MEASURED = "not_measured";
 
+/** Nobody computes these yet: null, and the reason. */
+const NO_VAR = {
+  portfolio_var_usd: null,
+  portfolio_var_nav_pct: null,
+  max_portfolio_var_nav_pct: null,
+  within_limit: null,
+  portfolio_volatility: null,
+  confidence: null,
+  n_assets: 0,
+  lookback_used: 0,
+  reason: NOT_MEASURED,
+};
+const NO_CVAR = {
+  per_symbol: {},
+  max_position_cvar_nav_pct: null,
+  confidence: null,
+  reason: NOT_MEASURED,
+};
+
 export function projectRiskSnapshot(published: Published) {
   const { memory, view, rules } = published;
   const { nowMs } = memory.pulse;
@@ -154,10 +174,8 @@ export function projectRiskSnapshot(published: Published) {
   const navUsd = memory.nav.level?.navUsd ?? null;
   const share = (usd: number | null) =>
     usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
-  const exposure = exposureOf(published);
   const lists = reconciliationOf(published);
   const mismatch = Object.values(lists).some((keys) => keys.length > 0);
-  const { anomaly } = account;
   return {
     risk_mode: mode,
     risk_mode_reason: reason,
@@ -179,40 +197,10 @@ export function projectRiskSnapshot(published: Published) {
       latched: account.circuit !== null,
       resume: `after ${rules.nav.circuitCooloffMs / MS_PER_HOUR} h, at most once in 7 days`,
     },
-    correlation_groups: Object.fromEntries(
-      rules.limits.groups.map(({ name, symbols, maxFrac }) => [name, {
-        gross_nav_pct: share(world.groupUsd[name] ?? 0),
-        max_group_nav_pct: maxFrac,
-        symbols: [...symbols],
-      }]),
-    ),
-    var: {
-      portfolio_var_usd: null,
-      portfolio_var_nav_pct: null,
-      max_portfolio_var_nav_pct: null,
-      within_limit: null,
-      portfolio_volatility: null,
-      confidence: null,
-      n_assets: 0,
-      lookback_used: 0,
-      reason: NOT_MEASURED,
-    },
-    cvar: {
-      per_symbol: {},
-      max_position_cvar_nav_pct: null,
-      confidence: null,
-      reason: NOT_MEASURED,
-    },
-    anomalies: {
-      ...(anomaly === null ? {} : {
-        nav_jump: {
-          old: anomaly.previousUsd,
-          new: anomaly.navUsd,
-          pct: anomaly.previousUsd > 0 ? anomaly.navUsd / anomaly.previousUsd - 1 : null,
-        },
-      }),
-      ...(mismatch ? { tp_sl_mismatch: true } : {}),
-    },
+    correlation_groups: groupsBlock(rules.limits.groups, world.groupUsd, share),
+    var: NO_VAR,
+    cvar: NO_CVAR,
+    anomalies: anomaliesBlock(account.anomaly, mismatch),
     tp_sl_registry: {
       num_positions: Object.keys(memory.holdings).length,
       num_registry_entries: Object.keys(memory.registry).length,
@@ -220,16 +208,7 @@ export function projectRiskSnapshot(published: Published) {
     },
     nav_health: navHealth(published),
     caps: capsOf(published),
-    exposure: {
-      gross_usd: exposure.grossUsd,
-      net_usd: exposure.netUsd,
-      gross_nav_pct: share(exposure.grossUsd),
-      net_nav_pct: share(exposure.netUsd),
-      per_symbol: exposure.perSymbol,
-      per_tier: exposure.perTier,
-      open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
-      max_open: rules.limits.positionsCount,
-    },
+    exposure: exposureBlock(published, share),
     atr_regime: "unknown",
     atr: { atr_regime: "unknown", median_ratio: null, symbols: [] },
     fee_pnl_ratio: feeRatio(published),
@@ -240,6 +219,48 @@ export function projectRiskSnapshot(published: Published) {
       window_days: 1,
     },
     risk_config_meta: { testnet_overrides_active: false },
+  };
+}
+
+type Share = (usd: number | null) => number | null;
+
+function groupsBlock(
+  groups: Limits["groups"],
+  groupUsd: Readonly<Record<string, number>>,
+  share: Share,
+) {
+  return Object.fromEntries(
+    groups.map(({ name, symbols, maxFrac }) => [name, {
+      gross_nav_pct: share(groupUsd[name] ?? 0),
+      max_group_nav_pct: maxFrac,
+      symbols: [...symbols],
+    }]),
+  );
+}
+
+function anomaliesBlock(anomaly: AccountView["anomaly"], mismatch: boolean) {
+  const jump = anomaly === null ? {} : {
+    nav_jump: {
+      old: anomaly.previousUsd,
+      new: anomaly.navUsd,
+      pct: anomaly.previousUsd > 0 ? anomaly.navUsd / anomaly.previousUsd - 1 : null,
+    },
+  };
+  return { ...jump, ...(mismatch ? { tp_sl_mismatch: true } : {}) };
+}
+
+function exposureBlock(published: Published, share: Share) {
+  const { memory, rules } = published;
+  const exposure = exposureOf(published);
+  return {
+    gross_usd: exposure.grossUsd,
+    net_usd: exposure.netUsd,
+    gross_nav_pct: share(exposure.grossUsd),
+    net_nav_pct: share(exposure.netUsd),
+    per_symbol: exposure.perSymbol,
+    per_tier: exposure.perTier,
+    open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
+    max_open: rules.limits.positionsCount,
   };
 }
 

@@ -72,120 +72,182 @@ export type RunOptions = {
 
 /** Plays one seed and gives back every violation of every checker. */
 export async function playSeed(options: RunOptions): Promise<RunResult> {
-  const { seed, hours, config, faults = true, kills = true, plant } = options;
-  const feed = new SyntheticFeed({ seed, historyDays: HISTORY_DAYS, anchors: [], nowMs: null });
-  const { baseMs, tickers, startMs } = feed;
-  const rules = buildRules(config, { baseMs, tickers, universe: "config" });
-  const lineage = digest([feed.id, seed], 6);
-  const endMs = startMs + hours * 3_600_000;
-  const ledger: LedgerRow[] = [];
-  const venue = new SimVenue({
-    feed,
-    rules: {
-      seed,
-      latencyMs: 60,
-      makerBps: 2,
-      takerBps: 5,
-      positionMode: chance(seed, 5) < 0.5 ? "hedge" : "one_way",
-      bucketOf: (ticker) => rules.buckets[ticker]!,
-    },
-    state: blankState({ nowMs: startMs, walletUsd: EQUITY_USD, positions: [] }),
-    lineage,
-    ledger: { append: (rows) => void ledger.push(...rows), rotate: () => {} },
-    gap: false,
-    pace: () => Promise.resolve(),
-  });
-  const windows = faults ? drawWindows(seed, { fromMs: startMs, toMs: endMs - CALM_MS * 3 }) : [];
-  const faulty = new FaultyVenue(venue, windows, seed);
-  const engineFaults: Fault[] = [];
-  const newEngine = (memory: Memory) => {
-    const history = new History(baseMs, framesOf(config));
-    const onFault = (fault: Fault) => void engineFaults.push(fault);
-    return new Engine({ memory, rules, history, protectOnly: false, onFault });
-  };
-  const first = blankMemory(lineage, startMs);
-  let folded: Memory = first;
-  let engine = newEngine(first);
-  const rows: JournalRow[] = [];
-  const violations: string[] = [];
-  const killed = { before_record: 0, before_submit: 0, before_publish: 0, in_wait: 0 };
-  let state: CheckerState = freshCheckerState();
-  let [ticks, fills, ledgerSeen] = [0, 0, 0];
-  let lastFaultMs = startMs;
+  const run = new SeededRun(options);
+  while (await run.tick());
+  return run.result();
+}
 
-  const kill = (step: KillStep) => {
-    killed[step] += 1;
-    const { nowMs } = venue.exchange.desk.state;
-    const downMs = Math.round(chance(seed, ticks, 41) ** 2 * 300_000);
-    venue.sleepThrough(downMs);
-    faulty.restart();
-    lastFaultMs = nowMs + downMs;
-    engine = newEngine(folded);
-    state = { ...state, restarted: true };
-  };
-  const dies = (step: KillStep, nowMs: number) =>
-    kills && nowMs < endMs - CALM_MS * 3 &&
-    chance(seed, ticks, KILL_STEPS.indexOf(step), 42) < KILL_CHANCE;
+class SeededRun {
+  readonly #options: RunOptions;
+  readonly #rules: Rules;
+  readonly #venue: SimVenue;
+  readonly #faulty: FaultyVenue;
+  readonly #endMs: number;
+  readonly #ledger: LedgerRow[] = [];
+  readonly #rows: JournalRow[] = [];
+  readonly #violations: string[] = [];
+  readonly #engineFaults: Fault[] = [];
+  readonly #killed: Record<KillStep, number>;
+  #engine: Engine;
+  /** What a start would remember: the recorded rows, folded. */
+  #folded: Memory;
+  #state: CheckerState = freshCheckerState();
+  #ticks = 0;
+  #fills = 0;
+  #ledgerSeen = 0;
+  #lastFaultMs: number;
 
-  while (venue.exchange.desk.state.nowMs < endMs) {
-    ticks += 1;
-    const seen = await faulty.observe();
-    if (seen === null) break;
-    const { nowMs } = seen;
-    if (faulty.active(nowMs)) lastFaultMs = nowMs;
-    const decision = engine.decide(seen);
-    if (dies("before_record", nowMs)) {
-      kill("before_record");
-      continue;
-    }
-    const row = journalRow(folded, decision);
-    if (row !== null) {
-      rows.push(row);
-      folded = applyPatch(folded, row.patch);
-    }
-    // A tick that was recorded happened, even if the process died before its commands left.
-    const cut = dies("before_submit", nowMs);
-    if (!cut) await faulty.submit(decision.commands);
-    fills += decision.events.filter(({ kind }) => kind === "order_fill").length;
+  constructor(options: RunOptions) {
+    const { seed, hours, config, faults = true } = options;
+    const feed = new SyntheticFeed({ seed, historyDays: HISTORY_DAYS, anchors: [], nowMs: null });
+    const { baseMs, tickers, startMs } = feed;
+    const lineage = digest([feed.id, seed], 6);
+    this.#options = options;
+    this.#rules = buildRules(config, { baseMs, tickers, universe: "config" });
+    this.#venue = this.#openVenue(feed, lineage);
+    this.#endMs = startMs + hours * 3_600_000;
+    const span = { fromMs: startMs, toMs: this.#endMs - CALM_MS * 3 };
+    this.#faulty = new FaultyVenue(this.#venue, faults ? drawWindows(seed, span) : [], seed);
+    this.#folded = blankMemory(lineage, startMs);
+    this.#engine = this.#startEngine(baseMs);
+    this.#killed = Object.fromEntries(KILL_STEPS.map((step) => [step, 0])) as Record<
+      KillStep,
+      number
+    >;
+    this.#lastFaultMs = startMs;
+  }
+
+  /** One tick, killed or not; false when the run is over. */
+  async tick(): Promise<boolean> {
+    if (this.#nowMs() >= this.#endMs || this.#violations.length > 0) return false;
+    this.#ticks += 1;
+    const seen = await this.#faulty.observe();
+    if (seen === null) return false;
+    if (this.#faulty.active(seen.nowMs)) this.#lastFaultMs = seen.nowMs;
+    const decision = this.#engine.decide(seen);
+    if (this.#dies("before_record")) return true;
+    const row = this.#record(decision);
+    // A tick that was recorded happened, even if the process dies before its commands leave.
+    const cut = this.#draws("before_submit");
+    if (!cut) await this.#faulty.submit(decision.commands);
+    this.#look(seen, decision, row, cut ? [] : decision.commands);
+    if (cut) this.#kill("before_submit");
+    if (cut || this.#dies("before_publish")) return true;
+    await this.#faulty.wait(decision.memory.pulse.wakeMs);
+    this.#dies("in_wait");
+    return true;
+  }
+
+  result(): RunResult {
+    const { memory } = this.#engine;
+    return {
+      seed: this.#options.seed,
+      ticks: this.#ticks,
+      fills: this.#fills,
+      kills: this.#killed,
+      faults: this.#faulty.counts,
+      rows: this.#rows,
+      violations: this.#violations,
+      memory,
+      vetoes: memory.counters.byReason,
+      exits: memory.counters.exitsByReason,
+    };
+  }
+
+  #openVenue(feed: SyntheticFeed, lineage: string): SimVenue {
+    const { seed } = this.#options;
+    return new SimVenue({
+      feed,
+      rules: {
+        seed,
+        latencyMs: 60,
+        makerBps: 2,
+        takerBps: 5,
+        positionMode: chance(seed, 5) < 0.5 ? "hedge" : "one_way",
+        bucketOf: (ticker) => this.#rules.buckets[ticker]!,
+      },
+      state: blankState({ nowMs: feed.startMs, walletUsd: EQUITY_USD, positions: [] }),
+      lineage,
+      ledger: { append: (rows) => void this.#ledger.push(...rows), rotate: () => {} },
+      gap: false,
+      pace: () => Promise.resolve(),
+    });
+  }
+
+  #startEngine(baseMs: number): Engine {
+    return new Engine({
+      memory: this.#folded,
+      rules: this.#rules,
+      history: new History(baseMs, framesOf(this.#options.config)),
+      protectOnly: false,
+      onFault: (fault) => void this.#engineFaults.push(fault),
+    });
+  }
+
+  #record(decision: Decision): JournalRow | null {
+    const row = journalRow(this.#folded, decision);
+    this.#fills += decision.events.filter(({ kind }) => kind === "order_fill").length;
+    if (row === null) return null;
+    this.#rows.push(row);
+    this.#folded = applyPatch(this.#folded, row.patch);
+    return row;
+  }
+
+  /** Shows the tick to every checker. */
+  #look(
+    seen: Observation,
+    decision: Decision,
+    row: JournalRow | null,
+    submitted: readonly Command[],
+  ): void {
     const tick: Tick = {
-      seed,
+      seed: this.#options.seed,
       before: decision.before,
       memory: decision.memory,
       seen,
       decision,
       row,
-      submitted: cut ? [] : decision.commands,
-      ledger: ledger.slice(ledgerSeen),
-      venue,
-      rules,
-      faultActive: faulty.active(nowMs),
-      settled: nowMs - lastFaultMs > CALM_MS,
-      engineFaults,
+      submitted,
+      ledger: this.#ledger.slice(this.#ledgerSeen),
+      venue: this.#venue,
+      rules: this.#rules,
+      faultActive: this.#faulty.active(seen.nowMs),
+      settled: seen.nowMs - this.#lastFaultMs > CALM_MS,
+      engineFaults: this.#engineFaults,
     };
-    ledgerSeen = ledger.length;
-    state = check(plant === undefined ? tick : plant(tick), state, violations);
-    if (violations.length > 0) break;
-    const step = cut ? "before_submit" : dies("before_publish", nowMs) ? "before_publish" : null;
-    if (step !== null) {
-      kill(step);
-      continue;
-    }
-    await faulty.wait(decision.memory.pulse.wakeMs);
-    if (dies("in_wait", nowMs)) kill("in_wait");
+    this.#ledgerSeen = this.#ledger.length;
+    const { plant } = this.#options;
+    const shown = plant === undefined ? tick : plant(tick);
+    this.#state = check(shown, this.#state, this.#violations);
   }
-  const { counters } = engine.memory;
-  return {
-    seed,
-    ticks,
-    fills,
-    kills: killed,
-    faults: faulty.counts,
-    rows,
-    violations,
-    memory: engine.memory,
-    vetoes: counters.byReason,
-    exits: counters.exitsByReason,
-  };
+
+  #draws(step: KillStep): boolean {
+    const { seed, kills = true } = this.#options;
+    const draw = chance(seed, this.#ticks, KILL_STEPS.indexOf(step), 42);
+    return kills && this.#nowMs() < this.#endMs - CALM_MS * 3 && draw < KILL_CHANCE;
+  }
+
+  #dies(step: KillStep): boolean {
+    const dies = this.#draws(step);
+    if (dies) this.#kill(step);
+    return dies;
+  }
+
+  /** The process is gone, the exchange goes on, a new process begins from what was recorded. */
+  #kill(step: KillStep): void {
+    this.#killed[step] += 1;
+    this.#venue.sleepThrough(
+      Math.round(chance(this.#options.seed, this.#ticks, 41) ** 2 * 300_000),
+    );
+    this.#faulty.restart();
+    this.#lastFaultMs = this.#nowMs();
+    this.#engine = this.#startEngine(this.#engine.history.baseMs);
+    this.#state = { ...this.#state, restarted: true };
+  }
+
+  #nowMs(): number {
+    return this.#venue.exchange.desk.state.nowMs;
+  }
 }
 
 function check(tick: Tick, state: CheckerState, violations: string[]): CheckerState {

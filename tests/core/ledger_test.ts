@@ -1,0 +1,150 @@
+/** The engine's own book, trade by trade, and the rows that legs and levels are read from. */
+import assert from "node:assert/strict";
+import {
+  bookFill,
+  bookFunding,
+  type Holdings,
+  isBooked,
+  markBooked,
+  markVerified,
+  type Origin,
+  unrealizedUsd,
+} from "../../core/exits/ledger.ts";
+import { readLegs, readLevels, syncRegistry } from "../../core/exits/rows.ts";
+import { signOf, type Trade } from "../../core/types.ts";
+import { dice, freeze, holding, market, T0, trade } from "../fixtures.ts";
+
+const KEY = "BTCUSDT:LONG";
+const ORIGIN: Origin = { intentId: "e-1", strategyId: "s1", exitReason: "tp", leverage: 2 };
+const book = (holdings: Holdings, one: Trade) =>
+  bookFill(freeze(holdings), one, ORIGIN, { market: market(), executedLots: one.lots });
+
+Deno.test("a trade id is booked once, in whatever order trades come", () => {
+  let booked = markBooked(undefined, 5);
+  booked = markBooked(booked, 3);
+  assert.deepEqual([3, 4, 5].map((id) => isBooked(booked, id)), [true, false, true]);
+  booked = markVerified(booked, 5);
+  assert.deepEqual([1, 4, 5, 6].map((id) => isBooked(booked, id)), [true, true, true, false]);
+  for (let id = 6; id < 100; id++) booked = markBooked(booked, id);
+  assert.ok(booked.recentIds.length <= 64);
+  let backwards = markBooked(undefined, 100);
+  for (let id = 99; id > 0; id--) backwards = markBooked(backwards, id);
+  assert.deepEqual([backwards.verifiedId, backwards.recentIds.at(-1)], [36, 100]);
+  assert.ok(isBooked(booked, 99) && isBooked(booked, 10) && !isBooked(booked, 100));
+});
+
+Deno.test("adding averages the entry, reducing leaves it, closing ends the episode", () => {
+  const opened = book({}, trade({ px: 60_000, lots: 5 }));
+  const added = book(opened.holdings, trade({ id: 2, px: 60_600, lots: 10 }));
+  assert.deepEqual([added.holdings[KEY]!.lots, added.holdings[KEY]!.entryPx], [15, 60_400]);
+  const cut = book(added.holdings, trade({ id: 3, effect: "close", px: 61_400, lots: 5 }));
+  assert.deepEqual([cut.holdings[KEY]!.lots, cut.holdings[KEY]!.entryPx], [10, 60_400]);
+  assert.ok(Math.abs(cut.realizedUsd - 5) < 1e-9);
+  assert.equal(cut.close, null);
+  const flat = book(cut.holdings, trade({ id: 4, effect: "close", px: 60_400, lots: 10 }));
+  assert.deepEqual(flat.holdings, {});
+  assert.ok(Math.abs(flat.close!.realizedUsd - 5) < 1e-9);
+  assert.deepEqual(flat.events.map(({ kind }) => kind), [
+    "order_fill",
+    "order_close",
+    "episode_end",
+  ]);
+});
+
+Deno.test("a close without a leg books what the venue says and opens nothing", () => {
+  const stray = book({}, trade({ effect: "close", realizedUsd: -3 }));
+  assert.deepEqual([stray.holdings, stray.realizedUsd, stray.close], [{}, -3, null]);
+});
+
+Deno.test("cash, result and open profit always add up to the same equity", () => {
+  const roll = dice(7);
+  for (let run = 0; run < 200; run++) {
+    let [holdings, cashUsd, fees]: [Holdings, number, number] = [{}, 10_000, 0];
+    let boughtUsd = 0;
+    let px = 60_000;
+    for (let id = 1; id <= 30; id++) {
+      px *= 1 + (roll() - 0.5) / 50;
+      const side = roll() < 0.5 ? "LONG" : "SHORT";
+      const held = holdings[`BTCUSDT:${side}`];
+      const closes = held !== undefined && roll() < 0.5;
+      const lots = closes ? 1 + Math.floor(roll() * held.lots) : 1 + Math.floor(roll() * 50);
+      const one = trade({ id, side, effect: closes ? "close" : "open", px, lots, feeUsd: roll() });
+      const direction = closes ? -signOf(side) : signOf(side);
+      boughtUsd += direction * px * lots * 0.001;
+      const booking = book(holdings, one);
+      cashUsd += booking.realizedUsd;
+      fees += one.feeUsd;
+      holdings = booking.holdings;
+    }
+    let [openUsd, worthUsd] = [0, 0];
+    for (const one of Object.values(holdings)) {
+      openUsd += unrealizedUsd(one, px, market());
+      worthUsd += signOf(one.side) * one.lots * 0.001 * px;
+    }
+    const equityUsd = cashUsd + openUsd - fees;
+    assert.ok(Math.abs(equityUsd - (10_000 - fees - boughtUsd + worthUsd)) < 1e-6);
+  }
+});
+
+Deno.test("funding belongs to its leg, and to nobody when the leg is gone", () => {
+  const held = freeze({ [KEY]: holding() }) as Holdings;
+  assert.equal(bookFunding(held, KEY, -2)[KEY]!.fundingUsd, -2);
+  assert.equal(bookFunding(held, "ETHUSDT:LONG", -2), held);
+});
+
+Deno.test("rows are read strictly: what cannot be read is told, and nothing is then called flat", () => {
+  const row = {
+    symbol: "btcusdt",
+    positionSide: "BOTH",
+    positionAmt: "-0.5",
+    entryPrice: "60000.1",
+  };
+  const read = (...positions: unknown[]) => readLegs({ positions });
+  assert.deepEqual(read(row).legs[0], {
+    ticker: "BTCUSDT",
+    side: "SHORT",
+    qty: 0.5,
+    entryPx: 60_000.1,
+    leverage: null,
+    openedMs: null,
+    updatedMs: null,
+  });
+  for (
+    const bad of [
+      { ...row, positionAmt: "x" },
+      { ...row, positionAmt: undefined },
+      { ...row, symbol: "" },
+      { ...row, positionSide: "BUY" },
+      5,
+    ]
+  ) assert.deepEqual([read(row, bad).legs.length, read(row, bad).complete], [1, false]);
+  for (const form of [null, [], {}, "x", { positions: {} }]) {
+    assert.equal(readLegs(form).complete, false);
+  }
+  assert.equal(
+    read({ ...row, entryPrice: 0 }).legs[0]!.entryPx,
+    null,
+    "kept, with its entry unknown",
+  );
+  const twice = read({ ...row, entryPrice: 61_000 }, { ...row, positionAmt: -1 }).legs;
+  assert.deepEqual([twice.length, twice[0]!.qty, twice[0]!.entryPx], [1, 1.5, 60_000.1]);
+  const timed = read({ ...row, created_ts: 1_765_000_000, updateTime: 1_765_000_001_000 }).legs[0]!;
+  assert.deepEqual([timed.openedMs, timed.updatedMs], [1_765_000_000_000, 1_765_000_001_000]);
+  assert.equal(read({ ...row, created_ts: "2026-01-05T00:00:00Z" }).legs[0]!.openedMs, T0);
+  assert.equal(read({ ...row, created_ts: "2026-01-05" }).legs[0]!.openedMs, null);
+});
+
+Deno.test("syncing levels twice is the same as once, and a bad read removes nothing", () => {
+  const rules = { slAtrMult: 2, tpAtrMult: 3, atrFrac: 0.007 };
+  const options = { seedMissing: true, removeStale: true, seed: rules };
+  const legs = readLegs({ positions: [{ symbol: "BTCUSDT", qty: 1, entry_price: 100 }] });
+  const stale = readLevels({ entries: { "ETHUSDT:LONG": { stop_loss_price: 1 } } }).rows;
+  const once = syncRegistry(legs, stale, options);
+  assert.deepEqual([once.seeded, once.removed], [[KEY], ["ETHUSDT:LONG"]]);
+  assert.equal(once.rows[KEY]!.slPx, 98.6);
+  const twice = syncRegistry(legs, once.rows, options);
+  assert.deepEqual([twice.rows, twice.seeded, twice.removed], [once.rows, [], []]);
+  assert.deepEqual(syncRegistry(readLegs(null), stale, options).rows, stale);
+  const off = readLevels({ entries: { [KEY]: { stop_loss_price: 90, enable_tp_sl: false } } });
+  assert.equal(off.rows[KEY]!.slPx, null, "switched off means not covered");
+});

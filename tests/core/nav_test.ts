@@ -1,0 +1,300 @@
+/** NAV and its guards: age, anomaly hold, baselines, day, circuit. */
+import assert from "node:assert/strict";
+import { z } from "zod";
+import riskLimits from "../../config/risk_limits.json" with { type: "json" };
+import {
+  dayOf,
+  drawdownState,
+  EMPTY_NAV,
+  type NavMemory,
+  type NavRules,
+  navRules,
+  navShape,
+  readLevel,
+  updateNav,
+  viewAccount,
+} from "../../core/nav.ts";
+import type { Account } from "../../core/types.ts";
+import { account, position, T0 } from "../fixtures.ts";
+
+const SECOND = 1_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+function rulesOf(changes: Record<string, unknown> = {}): NavRules {
+  return navRules(z.object(navShape).parse({ ...riskLimits, ...changes }));
+}
+const RULES = rulesOf();
+const NO_GUARD = rulesOf({ nav_anomalies: { enabled: false } });
+
+type Reading = {
+  readonly navUsd: number;
+  readonly atMs: number;
+  readonly explainedUsd?: number;
+  readonly transfersUsd?: number;
+};
+
+/** Feeds readings one after the other; gives the memory and every rule that fired. */
+function feed(
+  readings: readonly Reading[],
+  { rules = RULES, from = EMPTY_NAV }: { rules?: NavRules; from?: NavMemory } = {},
+): { memory: NavMemory; fired: string[] } {
+  let memory = from;
+  const fired: string[] = [];
+  for (const { navUsd, atMs, explainedUsd = 0, transfersUsd = 0 } of readings) {
+    const value = account({ atMs, walletQty: { USDT: navUsd } });
+    const [next, events] = updateNav(memory, {
+      nowMs: atMs,
+      account: { kind: "read", value },
+      explained: { totalUsd: explainedUsd, transfersUsd },
+    }, rules);
+    memory = next;
+    for (const event of events) if (event.kind === "account_rule") fired.push(event.rule);
+  }
+  return { memory, fired };
+}
+
+Deno.test("NAV is fresh below the limit and stale from it on", () => {
+  const { memory } = feed([{ navUsd: 10_000, atMs: T0 }]);
+  for (
+    const [ageMs, kind] of [[0, "fresh"], [89_999, "fresh"], [90_000, "stale"], [
+      DAY,
+      "stale",
+    ]] as const
+  ) {
+    assert.deepEqual(viewAccount(memory, T0 + ageMs, RULES).nav, { kind, navUsd: 10_000, ageMs });
+  }
+  assert.equal(viewAccount(EMPTY_NAV, T0, RULES).nav.kind, "missing");
+});
+
+Deno.test("a reading that failed or cannot be priced changes nothing but the age", () => {
+  const { memory } = feed([{ navUsd: 10_000, atMs: T0 }]);
+  const values: Partial<Account>[] = [
+    { walletQty: { USDT: NaN } },
+    { walletQty: { USDT: 5, BNB: 1 } },
+    { positions: [position({ unrealizedUsd: null })] },
+    { positions: [position({ unrealizedUsd: Infinity })] },
+  ];
+  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const fault = { code: "timeout", message: "no answer", retryable: true };
+  const readings = [
+    { kind: "failed", fault } as const,
+    ...values.map((value) => ({ kind: "read", value: account(value) } as const)),
+  ];
+  for (const reading of readings) {
+    const nowMs = T0 + 60 * SECOND;
+    const [after, events] = updateNav(memory, { nowMs, account: reading, explained }, RULES);
+    assert.equal(after, memory);
+    assert.deepEqual(events, []);
+    const { nav } = viewAccount(after, nowMs, RULES);
+    assert.deepEqual(nav, { kind: "fresh", navUsd: 10_000, ageMs: 60 * SECOND });
+  }
+});
+
+Deno.test("wallet at par plus unrealised profit is NAV; an empty foreign asset does not matter", () => {
+  const level = readLevel(account({
+    walletQty: { USDT: 100, USDC: 50, BNB: 0 },
+    positions: [position({ unrealizedUsd: -30 }), position({ side: "SHORT", unrealizedUsd: 5 })],
+  }));
+  assert.deepEqual(level, { navUsd: 125, walletUsd: 150, unrealizedUsd: -25, atMs: T0 });
+});
+
+Deno.test("a reading from the future is not believed", () => {
+  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const read = (aheadMs: number) =>
+    updateNav(EMPTY_NAV, {
+      nowMs: T0,
+      account: { kind: "read", value: account({ atMs: T0 + aheadMs }) },
+      explained,
+    }, RULES)[0];
+  assert.equal(read(5 * SECOND + 1).level, null);
+  assert.notEqual(read(5 * SECOND).level, null);
+  assert.deepEqual(viewAccount(read(5 * SECOND), T0, RULES).nav, {
+    kind: "fresh",
+    navUsd: 10_000,
+    ageMs: 0,
+  });
+});
+
+const START: Reading = { navUsd: 10_000, atMs: T0 };
+const JUMP_UP = 40_000;
+const JUMP_DOWN = 2_000;
+
+Deno.test("an unexplained jump is held out of every figure", () => {
+  for (const navUsd of [JUMP_UP, JUMP_DOWN, 0, -5]) {
+    const { memory, fired } = feed([START, { navUsd, atMs: T0 + 10 * SECOND }]);
+    assert.deepEqual(fired, ["new_day", "nav_anomaly"], String(navUsd));
+    const view = viewAccount(memory, T0 + 10 * SECOND, RULES);
+    assert.equal(view.nav.kind === "missing" ? null : view.nav.navUsd, 10_000);
+    assert.deepEqual([view.ddFrac, view.dayLossFrac, view.rollingLossFrac], [0, 0, 0]);
+    assert.equal(view.anomaly?.navUsd, navUsd);
+    assert.equal(view.anomaly?.previousUsd, 10_000);
+  }
+});
+
+Deno.test("what the engine can explain is no jump", () => {
+  const { fired } = feed([START, { navUsd: 40_000, atMs: T0 + SECOND, explainedUsd: 29_500 }]);
+  assert.deepEqual(fired, ["new_day"]);
+  const { memory } = feed([START, { navUsd: 10_000, atMs: T0 + SECOND, explainedUsd: 29_500 }]);
+  assert.notEqual(memory.pending, null, "an explained gain that did not arrive is a jump as well");
+});
+
+Deno.test("a held level that goes back is forgotten", () => {
+  const { memory } = feed([
+    START,
+    { navUsd: JUMP_UP, atMs: T0 + 10 * SECOND },
+    { navUsd: 10_010, atMs: T0 + 20 * SECOND },
+  ]);
+  assert.equal(memory.pending, null);
+  assert.equal(memory.level?.navUsd, 10_010);
+  assert.equal(memory.peakUsd, 10_010);
+});
+
+Deno.test("three agreeing readings, ten seconds apart, accept an upward level as an inflow", () => {
+  const before = feed([{ navUsd: 12_000, atMs: T0 - SECOND }, { navUsd: 10_000, atMs: T0 }]).memory;
+  const { memory, fired } = feed([
+    { navUsd: JUMP_UP, atMs: T0 + 10 * SECOND },
+    { navUsd: JUMP_UP, atMs: T0 + 15 * SECOND },
+    { navUsd: JUMP_UP * 1.04, atMs: T0 + 20 * SECOND },
+    { navUsd: JUMP_UP, atMs: T0 + 30 * SECOND },
+  ], { from: before });
+  assert.deepEqual(fired, ["nav_anomaly", "nav_level_accepted"]);
+  assert.equal(memory.pending, null);
+  assert.equal(memory.level?.navUsd, JUMP_UP);
+  assert.equal(memory.peakUsd, 42_000, "the drawdown of 2,000 is kept");
+});
+
+Deno.test("a downward level is accepted as a loss, and the guards see it", () => {
+  const { memory, fired } = feed([
+    START,
+    ...[10, 20, 30].map((s) => ({ navUsd: JUMP_DOWN, atMs: T0 + s * SECOND })),
+  ]);
+  assert.deepEqual(fired.slice(1), ["nav_anomaly", "nav_level_accepted", "circuit_tripped"]);
+  const view = viewAccount(memory, T0 + 30 * SECOND, RULES);
+  assert.deepEqual([view.ddFrac, view.dayLossFrac, view.rollingLossFrac], [0.8, 0.8, 0.8]);
+});
+
+Deno.test("readings that disagree, or lie too close together, prove nothing", () => {
+  const jumps = (atS: readonly number[], levels: readonly number[]) =>
+    feed([START, ...atS.map((s, i) => ({ navUsd: levels[i]!, atMs: T0 + s * SECOND }))]).memory;
+  const close = jumps([10, 11, 12, 13, 19], [40_000, 40_000, 40_000, 40_000, 40_000]);
+  assert.equal(close.pending?.count, 1);
+  const restless = jumps([10, 20, 30, 40], [40_000, 45_000, 40_000, 45_000]);
+  assert.equal(restless.pending?.count, 1);
+  assert.equal(restless.level?.navUsd, 10_000);
+  const gone = jumps([10, 20, 30, 40], [-100, -100, -100, -100]);
+  assert.equal(gone.level?.navUsd, 10_000, "a level that is not positive is never accepted");
+});
+
+Deno.test("a transfer is neither profit nor loss", () => {
+  const before = feed([{ navUsd: 10_000, atMs: T0 }, { navUsd: 9_500, atMs: T0 + SECOND }]).memory;
+  for (const movedUsd of [3_000, -3_000]) {
+    const reading = {
+      navUsd: 9_500 + movedUsd,
+      atMs: T0 + 2 * SECOND,
+      explainedUsd: movedUsd,
+      transfersUsd: movedUsd,
+    };
+    const { memory, fired } = feed([reading], { from: before });
+    assert.deepEqual(fired, ["transfer"]);
+    assert.equal(memory.peakUsd, 10_000 + movedUsd);
+    assert.equal(memory.dayPeakUsd, 10_000 + movedUsd);
+    assert.equal(memory.dayStartUsd, 10_000 + movedUsd);
+    assert.deepEqual(Object.values(memory.hourly), [10_000 + movedUsd]);
+    assert.equal(memory.circuit, null);
+  }
+});
+
+Deno.test("the day rolls at midnight of the configured zone", () => {
+  const berlin = rulesOf({ reset_timezone: "Europe/Berlin" });
+  const midnight = Date.UTC(2026, 0, 4, 23);
+  assert.equal(dayOf(midnight - 1, "Europe/Berlin"), "2026-01-04");
+  assert.equal(dayOf(midnight, "Europe/Berlin"), "2026-01-05");
+  assert.equal(dayOf(midnight, "UTC"), "2026-01-04");
+  const { memory, fired } = feed([
+    { navUsd: 10_000, atMs: midnight - 2 * SECOND },
+    { navUsd: 9_800, atMs: midnight - SECOND },
+    { navUsd: 9_700, atMs: midnight },
+  ], { rules: berlin });
+  assert.deepEqual(fired, ["new_day", "new_day"]);
+  assert.equal(memory.dayStartUsd, 9_700);
+  assert.equal(viewAccount(memory, midnight, berlin).dayLossFrac, 0);
+  assert.throws(() => rulesOf({ reset_timezone: "Europe/Berlln" }));
+});
+
+Deno.test("midnight does not make the loss of 24 hours forgotten", () => {
+  const evening = T0 + 23 * HOUR;
+  const { memory } = feed([
+    { navUsd: 10_000, atMs: evening },
+    { navUsd: 9_600, atMs: T0 + DAY + HOUR },
+  ], { rules: NO_GUARD });
+  const at = (ms: number) => viewAccount(memory, ms, NO_GUARD);
+  assert.equal(at(T0 + DAY + HOUR).dayLossFrac, 0);
+  assert.equal(at(T0 + DAY + HOUR).rollingLossFrac, 0.04);
+  assert.equal(at(evening + DAY).rollingLossFrac, 0.04);
+  assert.equal(at(evening + DAY + HOUR).rollingLossFrac, 0);
+});
+
+Deno.test("the circuit trips at its limit and no bounce of the price opens it", () => {
+  const just = feed([START, { navUsd: 9_000.01, atMs: T0 + SECOND }], { rules: NO_GUARD });
+  assert.equal(just.memory.circuit, null);
+  const { memory, fired } = feed([
+    START,
+    { navUsd: 9_000, atMs: T0 + SECOND },
+    { navUsd: 10_500, atMs: T0 + HOUR },
+  ], { rules: NO_GUARD });
+  assert.deepEqual(fired, ["new_day", "circuit_tripped"]);
+  assert.deepEqual(memory.circuit, { sinceMs: T0 + SECOND, ddFrac: 0.1 });
+});
+
+Deno.test("after the cool-off the peak is re-based once in seven days", () => {
+  const first = feed([
+    START,
+    { navUsd: 9_000, atMs: T0 + SECOND },
+    { navUsd: 8_900, atMs: T0 + DAY },
+    { navUsd: 8_800, atMs: T0 + DAY + SECOND },
+  ], { rules: NO_GUARD });
+  assert.deepEqual(first.fired.slice(-1), ["circuit_rebased"]);
+  assert.equal(first.memory.circuit, null);
+  assert.equal(first.memory.peakUsd, 8_800);
+  const rebasedMs = T0 + DAY + SECOND;
+  const second = feed([
+    { navUsd: 7_900, atMs: rebasedMs + HOUR },
+    { navUsd: 7_900, atMs: rebasedMs + 2 * DAY },
+    { navUsd: 7_900, atMs: rebasedMs + 7 * DAY - 1 },
+  ], { rules: NO_GUARD, from: first.memory });
+  assert.notEqual(second.memory.circuit, null);
+  assert.ok(!second.fired.includes("circuit_rebased"));
+  const third = feed([{ navUsd: 7_900, atMs: rebasedMs + 7 * DAY }], {
+    rules: NO_GUARD,
+    from: second.memory,
+  });
+  assert.equal(third.memory.circuit, null);
+});
+
+Deno.test("a peak never decays by age", () => {
+  const { memory } = feed([START, { navUsd: 9_900, atMs: T0 + 400 * DAY }], { rules: NO_GUARD });
+  assert.equal(memory.peakUsd, 10_000);
+  assert.equal(memory.peakMs, T0);
+});
+
+Deno.test("drawdown: NORMAL until the limit, then DRAWDOWN, RECOVERY until a quarter of it", () => {
+  const rules = { circuitFrac: 0.1, recoveryExitFrac: 0.25 };
+  for (
+    const [state, ddFrac, next] of [
+      ["NORMAL", 0.0999, "NORMAL"],
+      ["NORMAL", 0.1, "DRAWDOWN"],
+      ["DRAWDOWN", 0.1, "DRAWDOWN"],
+      ["DRAWDOWN", 0.0999, "RECOVERY"],
+      ["RECOVERY", 0.0251, "RECOVERY"],
+      ["RECOVERY", 0.025, "NORMAL"],
+      ["RECOVERY", 0.2, "DRAWDOWN"],
+    ] as const
+  ) assert.equal(drawdownState(state, ddFrac, rules), next, `${state} at ${ddFrac}`);
+});
+
+Deno.test("losses are fractions between nothing and everything", () => {
+  const { memory } = feed([START, { navUsd: -500, atMs: T0 + SECOND }], { rules: NO_GUARD });
+  const view = viewAccount(memory, T0 + SECOND, NO_GUARD);
+  assert.deepEqual([view.ddFrac, view.dayLossFrac, view.rollingLossFrac], [1, 1, 1]);
+});

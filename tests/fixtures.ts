@@ -1,0 +1,330 @@
+/** One constructor per thing, every option defaulted: a test names only what it is about. */
+import correlationGroups from "../config/correlation_groups.json" with { type: "json" };
+import riskLimits from "../config/risk_limits.json" with { type: "json" };
+import type { Holding } from "../core/exits/ledger.ts";
+import type { Guard } from "../core/exits/registry.ts";
+import { exitRules, exitsShape } from "../core/exits/registry.ts";
+import type { AccountView } from "../core/nav.ts";
+import type { NewOrder } from "../core/ports.ts";
+import type { World } from "../core/risk/check.ts";
+import { buildLimits, CorrelationGroups, type Limits, limitsShape } from "../core/risk/limits.ts";
+import { type Filters, marketOf } from "../core/router/normalize.ts";
+import type { Order } from "../core/router/orders.ts";
+import type { Route } from "../core/router/route.ts";
+import { routerRules, routerShape } from "../core/router/rules.ts";
+import type {
+  Account,
+  Approved,
+  Book,
+  Dict,
+  Entry,
+  Levels,
+  Market,
+  Reduce,
+  Ticker,
+  Trade,
+  VenuePosition,
+} from "../core/types.ts";
+import { chance } from "../core/venues/chance.ts";
+import { z } from "zod";
+
+/** The first instant of most tests: midnight UTC, on the grid of every candle. */
+export const T0 = Date.UTC(2026, 0, 5);
+export const BTC = "BTCUSDT" as Ticker;
+export const ETH = "ETHUSDT" as Ticker;
+
+export function market(filters: Partial<Filters> = {}, ticker = BTC): Market {
+  return marketOf({
+    tick: "0.1",
+    minPrice: "1",
+    maxPrice: "1000000",
+    step: "0.001",
+    minQty: "0.001",
+    maxQty: "1000",
+    marketStep: "0.001",
+    marketMinQty: "0.001",
+    marketMaxQty: "1000",
+    minNotional: "5",
+    ...filters,
+  }, { ticker, maxLeverage: 20 });
+}
+
+/** A book around 60,000: three levels a side, one tick apart. */
+export function book(
+  { bidTicks = 599_995, askTicks = 600_005, lots = 100_000, atMs = T0 }: {
+    bidTicks?: number;
+    askTicks?: number;
+    lots?: number;
+    atMs?: number;
+  } = {},
+): Book {
+  const side = (best: number, step: 1 | -1) =>
+    [0, 1, 2].map((i) => ({ priceTicks: best + i * step, lots }));
+  return { atMs, bids: side(bidTicks, -1), asks: side(askTicks, 1) };
+}
+
+export function levels(changes: Partial<Levels> = {}): Levels {
+  return {
+    slPx: 59_000,
+    tpPx: 62_000,
+    trailFrac: null,
+    maxHoldMs: null,
+    slAtrMult: null,
+    tpAtrMult: null,
+    atr: null,
+    ...changes,
+  };
+}
+
+export function entry(changes: Partial<Entry> = {}): Entry {
+  return {
+    kind: "entry",
+    id: "e-1",
+    strategyId: "s1",
+    ticker: BTC,
+    side: "LONG",
+    tier: "CORE",
+    grossUsd: 300,
+    leverage: 1,
+    refPx: 60_000,
+    levels: levels(),
+    timeframeMs: 900_000,
+    candleCloseMs: T0,
+    decidedMs: T0,
+    ...changes,
+  };
+}
+
+export function approvedEntry(changes: Partial<Entry> = {}): Approved<Entry> {
+  return entry(changes) as Approved<Entry>;
+}
+
+export function approvedReduce(changes: Partial<Reduce> = {}): Approved<Reduce> {
+  const reduce: Omit<Reduce, "kind"> = {
+    id: "x-1",
+    strategyId: "s1",
+    ticker: BTC,
+    side: "LONG",
+    lots: 5,
+    reason: "tp",
+    urgent: false,
+    decidedMs: T0,
+    ...changes,
+  };
+  return { kind: "reduce", ...reduce } as Approved<Reduce>;
+}
+
+export function trade(changes: Partial<Trade> = {}): Trade {
+  return {
+    id: 1,
+    clientId: "c-1",
+    ticker: BTC,
+    side: "LONG",
+    effect: "open",
+    px: 60_000,
+    lots: 5,
+    feeUsd: 0.1,
+    maker: true,
+    realizedUsd: 0,
+    atMs: T0,
+    cause: "order",
+    ...changes,
+  };
+}
+
+export function holding(changes: Partial<Holding> = {}): Holding {
+  return {
+    ticker: BTC,
+    side: "LONG",
+    lots: 5,
+    entryPx: 60_000,
+    leverage: 1,
+    episodeId: `BTCUSDT:LONG:${T0}`,
+    strategyId: "s1",
+    source: "fill",
+    openedMs: T0,
+    updatedMs: T0,
+    realizedUsd: 0,
+    feesUsd: 0,
+    fundingUsd: 0,
+    ...changes,
+  };
+}
+
+export function guard(changes: Partial<Guard> = {}): Guard {
+  return {
+    ticker: BTC,
+    side: "LONG",
+    episodeId: `BTCUSDT:LONG:${T0}`,
+    strategyId: "s1",
+    source: "intent",
+    entryPx: 60_000,
+    lots: 5,
+    levels: levels(),
+    openedMs: T0,
+    registeredMs: T0,
+    updatedMs: T0,
+    bestPx: 60_000,
+    stop: null,
+    stopAttempts: 0,
+    stopRetryMs: 0,
+    nakedSinceMs: null,
+    exit: null,
+    exitAttempts: 0,
+    ...changes,
+  };
+}
+
+export function position(changes: Partial<VenuePosition> = {}): VenuePosition {
+  return {
+    ticker: BTC,
+    side: "LONG",
+    lots: 5,
+    entryPx: 60_000,
+    mark: { px: 60_000, atMs: T0 },
+    unrealizedUsd: 0,
+    leverage: 1,
+    liquidationPx: null,
+    ...changes,
+  };
+}
+
+export function account(changes: Partial<Account> = {}): Account {
+  return { atMs: T0, walletQty: { USDT: 10_000 }, positions: [], openOrders: [], ...changes };
+}
+
+export function newOrder(changes: Partial<NewOrder> = {}): NewOrder {
+  return {
+    clientId: "c-1",
+    ticker: BTC,
+    side: "LONG",
+    effect: "open",
+    kind: "limit",
+    tif: "GTX",
+    lots: 5,
+    priceTicks: 599_990,
+    stopTicks: null,
+    closePosition: false,
+    leverage: 1,
+    ...changes,
+  };
+}
+
+export function order(changes: Partial<Order> = {}): Order {
+  return {
+    ...newOrder(),
+    intentId: "e-1",
+    ownerId: "r:e-1",
+    state: "open",
+    sentMs: T0,
+    ackMs: T0 + 50,
+    filledLots: 0,
+    status: null,
+    executedLots: null,
+    rejectCode: null,
+    cancelMs: null,
+    doneMs: null,
+    query: null,
+    ...changes,
+  };
+}
+
+export function route(changes: Partial<Route> = {}): Route {
+  return {
+    id: "r:e-1",
+    intentId: "e-1",
+    strategyId: "s1",
+    ticker: BTC,
+    side: "LONG",
+    effect: "open",
+    lots: 5,
+    leverage: 1,
+    urgent: false,
+    exitReason: null,
+    levels: levels(),
+    decidedMs: T0,
+    decisionMidPx: 60_000,
+    expectedBps: null,
+    offsetBps: 2,
+    filledLots: 0,
+    makerLots: 0,
+    costPxLots: 0,
+    feesUsd: 0,
+    rejections: 0,
+    requotes: 0,
+    takerTries: 0,
+    failures: 0,
+    ackLatencyMs: null,
+    clientIds: [],
+    step: { kind: "quote", sinceMs: T0, notBeforeMs: T0 },
+    ...changes,
+  };
+}
+
+/** Limits as the shipped files have them, with two places for the strategy of `entry`. */
+export function limits(
+  { keys = {}, groups = {}, strategyLegs = { s1: 2 } }: {
+    keys?: Readonly<Record<string, unknown>>;
+    groups?: Readonly<Record<string, unknown>>;
+    strategyLegs?: Dict<number>;
+  } = {},
+): Limits {
+  return buildLimits(
+    z.object(limitsShape).parse({ ...riskLimits, ...keys }),
+    CorrelationGroups.parse({ ...correlationGroups, ...groups }),
+    strategyLegs,
+  );
+}
+
+/** A calm account of 10,000 dollars. */
+export function accountView(changes: Partial<AccountView> = {}): AccountView {
+  return {
+    nav: { kind: "fresh", navUsd: 10_000, ageMs: 0 },
+    anomaly: null,
+    ddFrac: 0,
+    dayLossFrac: 0,
+    rollingLossFrac: 0,
+    ddState: "NORMAL",
+    circuit: null,
+    ...changes,
+  };
+}
+
+/** A world in which `entry` passes every check. */
+export function world(changes: Partial<World> = {}): World {
+  return {
+    nowMs: T0,
+    account: accountView(),
+    operator: "RUNNING",
+    positionsKnown: true,
+    grossUsd: 0,
+    symbolUsd: {},
+    tierUsd: {},
+    groupUsd: {},
+    legs: {},
+    strategyLegs: {},
+    cooldownUntilMs: {},
+    tradable: () => ({ tier: "CORE", minNotionalUsd: 5, maxLeverage: 20 }),
+    ...changes,
+  };
+}
+
+/** The router's rules with every key at its default. */
+export const ROUTER_RULES = routerRules(z.object(routerShape).parse({}));
+/** The exits' rules with every key at its default. */
+export const EXIT_RULES = exitRules(z.object(exitsShape).parse({}));
+
+/** Numbers in [0, 1) that are the same in every run. */
+export function dice(seed: number): () => number {
+  let count = 0;
+  return () => chance(seed, count++);
+}
+
+/** Makes a write anywhere inside a value an error. */
+export function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const item of Object.values(value)) freeze(item);
+  }
+  return value;
+}

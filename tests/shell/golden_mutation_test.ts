@@ -1,0 +1,102 @@
+/**
+ * Proof that the recorded vectors bite: one operator of the product is turned in a copy, and the
+ * vectors of that module must turn red. Needs to read, to write a temporary folder, to run deno.
+ */
+import assert from "node:assert/strict";
+import { inTempDir, lane } from "../lanes.ts";
+
+type Mutation = {
+  readonly module: string;
+  readonly find: string;
+  readonly replace: string;
+  readonly golden: string;
+};
+
+const turn = (module: string, golden: string, find: string, replace: string): Mutation => ({
+  module: `core/${module}.ts`,
+  golden: `tests/golden/${golden}.json`,
+  find,
+  replace,
+});
+
+const MUTATIONS: readonly Mutation[] = [
+  turn("indicators", "intel/rsi", "gain / loss", "gain * loss"),
+  turn("indicators", "intel/zscore", "1]! - mean(window)", "1]! + mean(window)"),
+  turn("indicators", "intel/trend_filter", "last > average", "last < average"),
+  turn("indicators", "intel/ema", "2 / (period + 1)", "2 / (period - 1)"),
+  turn("indicators", "intel/atr", "high[i]! - low[i]!", "high[i]! + low[i]!"),
+  turn("stats", "intel/log_returns", "after / before", "before / after"),
+  turn("stats", "intel/ewma_vol", "spread * decay +", "spread * decay -"),
+  turn("stats", "runtime/percentile", "(above - below) *", "(above - below) /"),
+  turn("units", "runtime/percentile", "percent / PERCENT", "percent * PERCENT"),
+  turn("history", "intel/timeframe_seconds", "Number(parts[1]) * UNIT", "Number(parts[1]) + UNIT"),
+  turn("strategies/rsi_band", "intel/decide_signal", "z <= -zMin", "z < -zMin"),
+  turn("nav", "risk/nav_anomaly", "> rules.maxGapUsd", ">= rules.maxGapUsd"),
+  turn("increments", "router/rounding", "decimals - inc.decimals", "decimals + inc.decimals"),
+  turn(
+    "router/normalize",
+    "router/clean_lot_split",
+    "lotUsd < minChildUsd",
+    "lotUsd <= minChildUsd",
+  ),
+  turn(
+    "router/normalize",
+    "router/clean_order_normalization",
+    "notionalUsd < market",
+    "notionalUsd > market",
+  ),
+  turn("router/quote", "router/clean_maker_quote", "bidTicks - back", "bidTicks + back"),
+  turn("router/quote", "router/slippage_estimate", "px - referencePx", "px + referencePx"),
+  turn("exits/scan", "runtime/exit_trigger", "(px - tpPx) >= 0", "(px - tpPx) > 0"),
+  turn("exits/ledger", "runtime/ledger_reconcile", "(ledger[key]) ||", "(ledger[key]) &&"),
+  turn("exits/rows", "runtime/ledger_build", "signedQty > 0 ?", "signedQty < 0 ?"),
+  turn("exits/rows", "runtime/ledger_sync", "=> !open.has(key)", "=> open.has(key)"),
+  turn("exits/rows", "runtime/ledger_state_snapshot", "price > 0", "price < 0"),
+  turn("exits/registry", "runtime/tp_sl_seed_formula", "anchorPx - sign", "anchorPx + sign"),
+];
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+lane("a turned operator in the product turns its recorded vectors red", {
+  needs: ["read", "write", "run"],
+  run: () =>
+    inTempDir(async (copy) => {
+      for (const path of ["deno.json", "deno.lock"]) {
+        await Deno.copyFile(ROOT + path, `${copy}/${path}`);
+      }
+      for (const path of ["core", "tests"]) await copyFolder(ROOT + path, `${copy}/${path}`);
+      const survivors: string[] = [];
+      for (const { module, golden, find, replace } of MUTATIONS) {
+        const original = await Deno.readTextFile(`${copy}/${module}`);
+        assert.equal(original.split(find).length, 2, `${module} holds "${find}" once`);
+        await Deno.writeTextFile(`${copy}/${module}`, original.replace(find, replace));
+        const output = await runGolden(copy, golden);
+        await Deno.writeTextFile(`${copy}/${module}`, original);
+        const isRed = / passed, [1-9][0-9]* failed\n$/.test(output);
+        if (!isRed) survivors.push(`${golden}: ${module}: ${find} -> ${replace}`);
+      }
+      assert.deepEqual(survivors, []);
+    }),
+});
+
+async function runGolden(cwd: string, file: string): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-read=.", "tests/golden.ts", file],
+    cwd,
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { stdout, stderr } = await command.output();
+  const text = new TextDecoder().decode(stdout);
+  return text === "" ? new TextDecoder().decode(stderr) : text;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    const [source, target] = [`${from}/${entry.name}`, `${to}/${entry.name}`];
+    if (entry.isDirectory) await copyFolder(source, target);
+    else await Deno.copyFile(source, target);
+  }
+}
