@@ -189,6 +189,8 @@ export function updateNav(
   const level = account.kind === "read" ? readLevel(account.value) : null;
   if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, transfers];
   const previous = shifted.level;
+  // A late answer says nothing about now, and must not turn the day back.
+  if (previous !== null && level.atMs < previous.atMs) return [shifted, transfers];
   const step = {
     previousUsd: previous?.navUsd ?? 0,
     currentUsd: level.navUsd,

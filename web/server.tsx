@@ -1,13 +1,43 @@
-/** Serves the page. */
+/** Serves the page. Everything it starts, it stops. */
 import type { Store } from "../state/store.ts";
 import type { RunFacts } from "../state/surfaces/surface.ts";
+import { createApp } from "./app.ts";
+import { readAssets } from "./assets.ts";
+import { Live } from "./live.ts";
 
-export function startWeb(_options: {
+/** How long open requests may take to end before they are cut off. */
+const GOODBYE_MS = 1_000;
+
+export async function startWeb({ store, run, host, port, assets: folder, onFault }: {
   store: Store;
   run: RunFacts;
   host: string;
   port: number;
+  /** Path of the folder `web`. */
   assets: string;
+  onFault?: (message: string) => void;
 }): Promise<{ port: number; stop: () => Promise<void> }> {
-  return Promise.resolve({ port: 0, stop: () => Promise.resolve() });
+  const assets = await readAssets(folder);
+  const nowMs = Date.now;
+  const live = new Live({ store, runId: run.runId, build: assets.build, nowMs });
+  const report = onFault ?? (() => {});
+  const app = createApp({ store, run, assets, live, host, nowMs, onFault: report });
+  const cut = new AbortController();
+  // A variable, not a literal: older runtimes always compress and do not know the option.
+  const options = {
+    hostname: host,
+    port,
+    signal: cut.signal,
+    onListen: () => {},
+    automaticCompression: true,
+  };
+  const server = Deno.serve(options, app.fetch);
+  const stop = async () => {
+    live.close();
+    const timer = setTimeout(() => cut.abort(), GOODBYE_MS);
+    await server.shutdown().catch(() => {});
+    await server.finished;
+    clearTimeout(timer);
+  };
+  return { port: server.addr.port, stop };
 }

@@ -222,6 +222,13 @@ Deno.test("the day rolls at midnight of the configured zone", () => {
   assert.throws(() => rulesOf({ reset_timezone: "Europe/Berlln" }));
 });
 
+Deno.test("a late answer changes nothing: it neither turns the day back nor renews the age", () => {
+  const { memory } = feed([{ navUsd: 10_000, atMs: T0 }]);
+  const late = feed([{ navUsd: 9_000, atMs: T0 - SECOND }], { from: memory });
+  assert.deepEqual(late.memory, memory);
+  assert.deepEqual(late.fired, []);
+});
+
 Deno.test("midnight does not make the loss of 24 hours forgotten", () => {
   const evening = T0 + 23 * HOUR;
   const { memory } = feed([
