@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { killRepeatedly, renderKills } from "./kill/run.ts";
+import { recoverVenue } from "../state/venue_ledger.ts";
+import { factsOf, settledViolations, violationsOf } from "./kill/facts.ts";
+import {
+  goOnAlone,
+  killRepeatedly,
+  quotesIn,
+  renderKills,
+  startEngine,
+  writeBusyConfig,
+} from "./kill/run.ts";
 import { inTempDir, lane, say } from "./lanes.ts";
 
 const KILLS = 20;
@@ -14,3 +23,55 @@ lane("kill -9 at any moment loses nothing, doubles nothing and leaves every surf
       assert.ok(totals.fills > 20, "there was something to lose");
     }),
 });
+
+lane("two minutes after the engine died none of its quotes rests, and every stop does", {
+  needs: ["read", "write", "run", "env"],
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeBusyConfig(`${dir}/config`);
+      const path = `${dir}/logs/sim/venue.jsonl`;
+      // Four minutes a second: a quote rests for up to a quarter of a second of real time.
+      const child = startEngine(dir, { args: ["--speed", "240"], slow: false });
+      const told = new Response(child.stderr).text();
+      const said = new Response(child.stdout).text();
+      for (let ready = false; !ready;) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const state = (await recoverIfThere(path))?.state;
+        const orders = Object.values(state?.orders ?? {});
+        ready = orders.some(({ closePosition }) => closePosition) &&
+          quotesIn(state?.orders ?? {}).length > 0;
+      }
+      child.kill("SIGKILL");
+      await Promise.all([child.status, told, said]);
+      const before = (await recoverVenue(path))!.state;
+      const resting = quotesIn(before.orders);
+      assert.ok(resting.length > 0, "a quote was resting when the engine died");
+      const { quotes: ended, violations } = await goOnAlone(dir, 120_000);
+      assert.deepEqual(violations, []);
+      assert.equal(ended, resting.length);
+      const { ledger, venue } = await factsOf(dir);
+      for (const id of resting) {
+        const done = ledger.find((row) => row.k === "done" && row.clientId === id);
+        assert.ok(done !== undefined && done.at - before.nowMs <= 60_000, `${id} went in time`);
+      }
+      const { orders, positions } = venue!.state;
+      const stops = Object.values(orders).filter(({ closePosition }) => closePosition);
+      assert.ok(Object.keys(before.positions).length > 0, "there was something to protect");
+      for (const key of Object.keys(before.positions)) {
+        const rests = stops.some(({ ticker, side }) => `${ticker}:${side}` === key);
+        assert.ok(rests || positions[key] === undefined, `${key} keeps its stop`);
+      }
+      // What was filled after the engine died has no stop yet: the next start sees to it.
+      const next = startEngine(dir, { args: ["--speed", "0", "--ticks", "40"], slow: false });
+      const { code, stderr } = await next.output();
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+      const after = await factsOf(dir);
+      assert.deepEqual([...violationsOf(after), ...await settledViolations(after)], []);
+      const legs = Object.keys(positions).length;
+      say(`dead man: ${ended} quotes taken back, ${stops.length} stops rested for ${legs} legs`);
+    }),
+});
+
+async function recoverIfThere(path: string) {
+  return await recoverVenue(path).catch(() => null);
+}

@@ -220,7 +220,8 @@ export async function goOnAlone(
   return { stops: stops.length, quotes: quotesBefore.length - left.length, violations };
 }
 
-function quotesIn(orders: SimState["orders"]): readonly string[] {
+/** Orders that are there to trade, not to protect. */
+export function quotesIn(orders: SimState["orders"]): readonly string[] {
   return Object.values(orders).filter(({ closePosition }) => !closePosition)
     .map(({ clientId }) => clientId);
 }

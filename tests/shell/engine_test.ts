@@ -1,0 +1,64 @@
+/** What goes wrong inside a tick: an entry's bug never stops an exit, an impossible state stops all. */
+import assert from "node:assert/strict";
+import { History } from "../../core/history.ts";
+import { blankMemory } from "../../core/memory.ts";
+import type { Rules } from "../../core/rules.ts";
+import { Engine, type Fault, ProtectFault } from "../../state/engine.ts";
+import { holding, T0 } from "../fixtures.ts";
+import { observation, rules } from "../fixtures_run.ts";
+
+const SHIPPED = rules();
+
+function engineWith(changed: Rules, { protectOnly = false } = {}) {
+  const faults: Fault[] = [];
+  const blank = blankMemory("abcdef", T0);
+  const engine = new Engine({
+    memory: { ...blank, holdings: { "BTCUSDT:LONG": holding() } },
+    rules: changed,
+    history: new History(60_000, [900_000]),
+    protectOnly,
+    onFault: (fault) => void faults.push(fault),
+  });
+  return { engine, faults };
+}
+
+/** Rules whose one part throws whenever it is looked at. */
+function broken(part: keyof Rules): Rules {
+  return Object.defineProperty({ ...SHIPPED }, part, {
+    get: () => {
+      throw new Error(`planted in ${part}`);
+    },
+  });
+}
+
+Deno.test("a throw in the second step keeps what the first decided, and pauses entries", () => {
+  const { engine, faults } = engineWith(broken("assignments"));
+  const decision = engine.decide(observation({ nowMs: T0 + 60_000 }));
+  assert.deepEqual(faults.map(({ stage, message }) => [stage, message]), [
+    ["seek", "planted in assignments"],
+  ]);
+  assert.equal(decision.memory.pulse.seq, 1, "the tick counts");
+  const { state, by, reason } = decision.memory.operator;
+  assert.deepEqual([state, by, reason], ["PAUSED", "engine_fault", "planted in assignments"]);
+  engine.decide(observation({ nowMs: T0 + 120_000 }));
+  assert.equal(faults.length, 1, "entries are not tried again");
+  assert.equal(engine.memory.pulse.seq, 2, "protection goes on");
+});
+
+Deno.test("a throw in the first step ends the run", () => {
+  const { engine, faults } = engineWith(broken("exits"));
+  assert.throws(() => engine.decide(observation()), (error: unknown) => {
+    assert.ok(error instanceof ProtectFault);
+    assert.match(error.message, /protect: planted in exits/);
+    return true;
+  });
+  assert.equal(faults.length, 0);
+  assert.equal(engine.memory.pulse.seq, 0, "nothing of the tick is remembered");
+});
+
+Deno.test("after repeated failures the engine protects and opens nothing", () => {
+  const { engine, faults } = engineWith(broken("assignments"), { protectOnly: true });
+  const decision = engine.decide(observation({ nowMs: T0 + 60_000 }));
+  assert.equal(faults.length, 0, "the second step is not run at all");
+  assert.equal(decision.memory.operator.state, "RUNNING");
+});

@@ -1,0 +1,274 @@
+/** What lies on disk: whole or not at all, found again after damage, told about and never guessed. */
+import assert from "node:assert/strict";
+import { blankMemory, type Memory } from "../../core/memory.ts";
+import type { LedgerRow } from "../../core/venues/sim_state.ts";
+import { recover, writeCheckpoint } from "../../state/checkpoint.ts";
+import { LineFile, removeTemporary, writeAtomic } from "../../state/files.ts";
+import { Flusher } from "../../state/flush.ts";
+import { Journal, type JournalRow } from "../../state/journal.ts";
+import { takeLock } from "../../state/lock.ts";
+import { rowsAfter } from "../../state/rotated.ts";
+import { keepsFailing, noteRun } from "../../state/runs.ts";
+import { Store } from "../../state/store.ts";
+import { Telemetry } from "../../state/telemetry.ts";
+import { recoverVenue, VenueLedger } from "../../state/venue_ledger.ts";
+import { inTempDir, lane } from "../lanes.ts";
+import { market, T0 } from "../fixtures.ts";
+import { observation } from "../fixtures_run.ts";
+
+const NEEDS = ["read", "write"] as const;
+const LINEAGE = "abcdef";
+
+function memoryAt(seq: number): Memory {
+  const blank = blankMemory(LINEAGE, T0);
+  const pulse = { ...blank.pulse, seq, nowMs: T0 + seq * 1_000 };
+  return { ...blank, pulse, counters: { ...blank.counters, totalSignals: seq } };
+}
+
+/** Writes journal rows from one tick to the last, each changing the memory. */
+async function writeJournal(path: string, from: number, to: number): Promise<void> {
+  const journal = new Journal(path, memoryAt(from - 1));
+  for (let seq = from; seq <= to; seq++) {
+    const decision = { before: memoryAt(seq - 1), memory: memoryAt(seq), seen: observation() };
+    await journal.record({ ...decision, commands: [], events: [] }, { durable: false });
+  }
+  journal.close();
+}
+
+lane("recovery folds the journal after the checkpoint, and a torn last row never happened", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const paths = { checkpoint: `${dir}/checkpoint.json`, journal: `${dir}/journal.jsonl` };
+      assert.equal(await recover(paths), null, "a directory that has never run");
+      await writeCheckpoint(paths.checkpoint, memoryAt(3), { sync: true });
+      await writeJournal(paths.journal, 1, 7);
+      await Deno.writeTextFile(paths.journal, '{"seq":8,"ts":"2026', { append: true });
+      const recovered = await recover(paths);
+      assert.deepEqual(recovered!.memory, memoryAt(7));
+      assert.deepEqual(recovered!.rows.map(({ seq }) => seq), [4, 5, 6, 7]);
+      assert.deepEqual(recovered!.notes, []);
+      await writeJournal(paths.journal, 8, 8);
+      const lines = (await Deno.readTextFile(paths.journal)).trimEnd().split("\n");
+      assert.equal(lines.length, 8, "the torn row is cut off before the next one is written");
+    }),
+});
+
+lane("a damaged checkpoint is kept aside and the generation before is used", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const paths = { checkpoint: `${dir}/checkpoint.json`, journal: `${dir}/journal.jsonl` };
+      await writeCheckpoint(paths.checkpoint, memoryAt(2), { sync: false });
+      await writeCheckpoint(paths.checkpoint, memoryAt(5), { sync: false });
+      await writeJournal(paths.journal, 1, 6);
+      const good = await Deno.readTextFile(paths.checkpoint);
+      await Deno.writeTextFile(paths.checkpoint, good.replace('"seq":5', '"seq":4'));
+      const recovered = await recover(paths);
+      assert.deepEqual(recovered!.memory, memoryAt(6), "the journal gives what the damage took");
+      assert.match(recovered!.notes[0]!, /damaged; a copy is kept as .*\.corrupt-\d{8}T\d{6}Z/);
+      await Deno.writeTextFile(`${paths.checkpoint}.prev`, "");
+      await assert.rejects(recover(paths), /neither it nor its \.prev can be read/);
+    }),
+});
+
+lane("a damaged row in the middle of the journal stops the start with file and line", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const paths = { checkpoint: `${dir}/checkpoint.json`, journal: `${dir}/journal.jsonl` };
+      await writeCheckpoint(paths.checkpoint, memoryAt(0), { sync: false });
+      await writeJournal(paths.journal, 1, 3);
+      const text = await Deno.readTextFile(paths.journal);
+      await Deno.writeTextFile(paths.journal, text.replace('{"seq":2', '{"seq":'));
+      await assert.rejects(recover(paths), /journal\.jsonl:2 must be a row of JSON/);
+    }),
+});
+
+lane("rows are found over as many rotated files as it takes", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/journal.jsonl`;
+      for (const [from, to] of [[1, 4], [5, 6]] as const) {
+        await writeJournal(path, from, to);
+        const stamp = `2026010${from}T000000Z-${String(to).padStart(10, "0")}`;
+        await Deno.rename(path, `${dir}/journal-${stamp}.jsonl`);
+      }
+      await writeJournal(path, 7, 8);
+      const seqs = async (after: number) =>
+        (await rowsAfter<JournalRow>(path, after)).map(({ seq }) => seq);
+      assert.deepEqual(await seqs(7), [8]);
+      assert.deepEqual(await seqs(4), [5, 6, 7, 8]);
+      assert.deepEqual(await seqs(2), [3, 4, 5, 6, 7, 8]);
+      await Deno.remove(path);
+      assert.deepEqual(
+        await seqs(5),
+        [6],
+        "a crash between moving aside and writing loses nothing",
+      );
+    }),
+});
+
+lane("the logs are completed from the journal after a crash, row by row", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const event = (id: number) =>
+        ({
+          kind: "exit_trigger",
+          key: "BTCUSDT:LONG",
+          reason: "tp",
+          markPx: 1,
+          levelPx: 1,
+          intentId: `x-${id}`,
+        }) as const;
+      const row = (seq: number, ids: readonly number[]): JournalRow => {
+        const ts = new Date(T0 + seq).toISOString();
+        return { seq, ts, events: ids.map(event), commands: [], patch: [] };
+      };
+      const rows = [row(1, [1]), row(2, [2, 3]), row(3, [4])];
+      const markets = { market: () => market() };
+      const first = new Telemetry(dir);
+      first.append([event(1)], { seq: 1, nowMs: T0 + 1, runId: "a", env: "sim" }, markets);
+      first.append([event(2)], { seq: 2, nowMs: T0 + 2, runId: "a", env: "sim" }, markets);
+      first.close();
+      for (let start = 0; start < 2; start++) {
+        const next = new Telemetry(dir);
+        await next.complete(rows, { afterSeq: 0, runId: "b", env: "sim", markets });
+        next.close();
+        const text = await Deno.readTextFile(`${dir}/exit_events.jsonl`);
+        const told = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+        assert.deepEqual(told.map(({ intent_id }) => intent_id), ["x-1", "x-2", "x-3", "x-4"]);
+        assert.deepEqual(told.map(({ run_id }) => run_id), ["a", "a", "b", "b"]);
+      }
+    }),
+});
+
+lane("what one step of the simulated exchange wrote holds together", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/venue.jsonl`;
+      const genesis: LedgerRow = {
+        k: "genesis",
+        at: T0,
+        lineage: LINEAGE,
+        feed: "t",
+        walletUsd: 100,
+        positions: [],
+      };
+      const income = (id: number): LedgerRow => ({
+        k: "income",
+        at: T0 + id,
+        walletUsd: 100 + id,
+        income: { id, type: "funding", ticker: null, side: null, usd: 1, atMs: T0 + id },
+      });
+      const ledger = new VenueLedger(path);
+      ledger.append([genesis]);
+      ledger.append([income(1)]);
+      ledger.append([income(2), income(3), income(4)]);
+      ledger.close();
+      const whole = await Deno.readTextFile(path);
+      const lastId = async () => (await recoverVenue(path))!.state.lastIncomeId;
+      assert.equal(await lastId(), 4);
+      for (const cut of [whole.lastIndexOf("{"), whole.length - 3]) {
+        await Deno.writeTextFile(path, whole.slice(0, cut));
+        assert.equal(await lastId(), 1, "a step without its last row never happened");
+      }
+      const next = new VenueLedger(path);
+      next.append([income(2)]);
+      next.close();
+      assert.equal(await lastId(), 2, "and is cut off before the next one");
+      await Deno.rename(path, `${dir}/venue-20260105T000000Z-0000000001.jsonl`);
+      assert.equal(await lastId(), 2, "a crash while a file is moved aside loses nothing");
+    }),
+});
+
+lane("a file is replaced as a whole, and leftovers of a crash are cleared", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/nav.json`;
+      await writeAtomic(path, "one", { sync: true, keepPrevious: true });
+      await writeAtomic(path, "two", { sync: false, keepPrevious: true });
+      assert.equal(await Deno.readTextFile(path), "two");
+      assert.equal(await Deno.readTextFile(`${path}.prev`), "one");
+      await Deno.writeTextFile(`${path}.tmp-123`, "half");
+      await removeTemporary(dir);
+      const names = [...Deno.readDirSync(dir)].map(({ name }) => name).toSorted();
+      assert.deepEqual(names, ["nav.json", "nav.json.prev"]);
+    }),
+});
+
+lane("a flush that fails is told, the old file stays, and the next one writes it", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const errors: string[] = [];
+      const store = { text: () => "{}", version: () => 1 };
+      const folder = `${dir}/state`;
+      const onError = (message: string) => void errors.push(message);
+      const flusher = new Flusher({ store, folder, sync: true, onError });
+      await flusher.drain();
+      assert.ok(errors.some((text) => text.startsWith("nav: ")), "the folder is not there");
+      await Deno.mkdir(folder);
+      await flusher.drain();
+      assert.equal(await Deno.readTextFile(`${folder}/nav.json`), "{}\n");
+    }),
+});
+
+lane("a lock has one holder", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir((dir) => {
+      const first = takeLock(`${dir}/.lock`, "r-1");
+      const second = takeLock(`${dir}/.lock`, "r-2");
+      assert.deepEqual(second, { kind: "busy", holderPid: String(Deno.pid) });
+      if (first.kind === "held") first.release();
+      const third = takeLock(`${dir}/.lock`, "r-3");
+      assert.equal(third.kind, "held");
+      if (third.kind === "held") third.release();
+      return Promise.resolve();
+    }),
+});
+
+lane("three assertion failures within ten minutes are a crash loop", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/engine.jsonl`;
+      const stop = (minute: number, code: number) =>
+        noteRun(path, {
+          ts: new Date(T0 + minute * 60_000).toISOString(),
+          event: "stop",
+          run_id: "r",
+          code,
+          reason: "t",
+        });
+      for (const [minute, code] of [[0, 70], [2, 70], [3, 0], [4, 70]] as const) stop(minute, code);
+      const failing = (minute: number) => keepsFailing(path, T0 + minute * 60_000, 70);
+      assert.equal(await failing(9), true);
+      assert.equal(await failing(11), false, "they grow old");
+      new LineFile(path).close();
+      await Deno.writeTextFile(path, '{"ts":"20', { append: true });
+      assert.equal(await failing(9), true, "a torn row says nothing and stops nobody");
+    }),
+});
+
+Deno.test("a surface has one writer, and no number that JSON cannot say", () => {
+  const store = new Store();
+  const writer = store.claim("mirror");
+  assert.throws(() => store.claim("mirror"), /already claimed/);
+  const put = writer.put as unknown as (name: string, envelope: object, body: object) => void;
+  assert.throws(() => put("nav_state", {}, { nav: NaN }), /"nav" is finite/);
+  assert.throws(() => put("nav", {}, {}), /written by its owner/);
+  let told = 0;
+  const stop = store.onChange(() => void (told += 1));
+  put("nav_state", {}, { nav: 1 });
+  assert.equal(store.version("nav_state"), 1);
+  writer.commit();
+  stop();
+  writer.commit();
+  assert.equal(told, 1);
+});
