@@ -228,7 +228,13 @@ async function runCommand(flags: RunFlags): Promise<number> {
         serve: async (store, run) => {
           if (!flags.web) return () => Promise.resolve();
           const { host, port } = flags;
-          const web = await servePage({ store, run, host, port });
+          const web = await servePage({
+            store,
+            run,
+            host,
+            port,
+            onFault: (fault) => err(`page: ${fault}\n`),
+          });
           out(`page: http://${host}:${web.port}/  (simulation, ${speedText(play.speed)})\n`);
           return web.stop;
         },

@@ -106,7 +106,12 @@ export class Mirror {
     this.#writer.put("nav_state", envelope, bodyOf(before));
   }
 
+  /** The first copy as soon as there is something to copy, then one every period. */
   start(periodMs: number): void {
+    const stop = this.#store.onChange(() => {
+      stop();
+      this.#copyOrTell();
+    });
     this.#timer = setInterval(() => this.#copyOrTell(), periodMs);
   }
 

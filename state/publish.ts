@@ -78,8 +78,13 @@ export class Publisher implements Sink {
 
   /** A sign of life while the loop waits: the same figures with this moment's wall time. */
   beat(): void {
+    const wallMs = Date.now();
+    if (wallMs - this.#publishedWallMs >= PUBLISH_MS) this.#showLast(wallMs);
+  }
+
+  #showLast(wallMs: number): void {
     const decision = this.#lastDecision;
-    if (decision !== null) this.#contain("surfaces", () => this.#show(decision, Date.now()));
+    if (decision !== null) this.#contain("surfaces", () => this.#show(decision, wallMs));
   }
 
   noteFault({ stage, message }: Fault): void {
@@ -121,7 +126,7 @@ export class Publisher implements Sink {
   async close(): Promise<void> {
     const { journal, telemetry, flusher, mirror } = this.#options;
     this.#intelMs = -Infinity;
-    this.beat();
+    this.#showLast(Date.now());
     this.#contain("nav_state", () => mirror.copy());
     await flusher.drain();
     await this.#checkpointing;

@@ -233,7 +233,7 @@ function circles(path: string, _text: string, all: Sources): Finding[] {
 }
 
 const ENTRY_POINTS =
-  /^(main\.ts|web\/client\.tsx|tests\/golden\.ts|tests\/\w+\/main\.ts|tests\/.*_test\.tsx?)$/;
+  /^(main\.ts|web\/client\.tsx|tests\/golden\.ts|tests\/\w+\/main\.ts|tests\/.*_(test|bench)\.tsx?)$/;
 
 function dead(path: string, _text: string, all: Sources): Finding[] {
   if (ENTRY_POINTS.test(path)) return [];

@@ -1,0 +1,81 @@
+/**
+ * Speed of what runs in every tick, on a moment of a replayed market with every check on. Absolute
+ * times belong to a machine; the ratios against the yardstick (a hash of 1 KiB) travel.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { diff } from "../../core/patch.ts";
+import { protect } from "../../core/protect.ts";
+import { CHECK_IDS, vet } from "../../core/risk/mod.ts";
+import { seek } from "../../core/seek.ts";
+import type { Entry, Ticker } from "../../core/types.ts";
+import { worldOf } from "../../core/world.ts";
+import { journalRow } from "../../state/journal.ts";
+import { entry } from "../fixtures.ts";
+import { say } from "../lanes.ts";
+import { record } from "./recorded.ts";
+
+const { rules, history, busy, quiet } = await record();
+const world = worldOf(busy.before, busy.seen.market, rules);
+const verdicts = busy.seen.market.tickers.map((ticker) => {
+  const wish = wishFor(ticker);
+  return { wish, verdict: vet(wish, world, rules.limits) };
+});
+const passing = verdicts.find(({ verdict }) => verdict.kind === "approved")!.wish;
+const failing = verdicts.find(({ verdict }) => verdict.kind === "vetoed")!.wish;
+const screening = { ...busy.before, pulse: { ...busy.before.pulse, nextScreenMs: 0 } };
+const holdings = Object.keys(busy.before.holdings).length;
+say(
+  `world: ${holdings} positions, ${busy.seen.market.tickers.length} symbols; ` +
+    `${CHECK_IDS.length} checks a verdict`,
+);
+
+const kibibyte = new Uint8Array(1_024);
+
+for (const group of ["gate", "tick", "journal"]) {
+  Deno.bench("yardstick: sha256 of 1 KiB", { group, baseline: true }, () => {
+    sha256(kibibyte);
+  });
+}
+
+Deno.bench("a verdict that approves", { group: "gate" }, () => {
+  vet(passing, world, rules.limits);
+});
+
+Deno.bench(
+  "a verdict that refuses, with the largest size that would pass",
+  { group: "gate" },
+  () => {
+    vet(failing, world, rules.limits);
+  },
+);
+
+Deno.bench("the world a verdict is given in", { group: "gate" }, () => {
+  worldOf(busy.before, busy.seen.market, rules);
+});
+
+Deno.bench("protect, a quiet tick", { group: "tick" }, () => {
+  protect({ memory: quiet.before, seen: quiet.seen, rules, history });
+});
+
+Deno.bench("protect, a busy tick", { group: "tick" }, () => {
+  protect({ memory: busy.before, seen: busy.seen, rules, history });
+});
+
+Deno.bench("seek, every symbol screened", { group: "tick" }, () => {
+  seek({ memory: screening, seen: busy.seen, rules, history });
+});
+
+Deno.bench("difference of two memories", { group: "journal" }, () => {
+  diff(busy.before, busy.decision.memory);
+});
+
+Deno.bench("journal row of a busy tick, as text", { group: "journal" }, () => {
+  JSON.stringify(journalRow(busy.before, busy.decision));
+});
+
+/** A small wish to buy at the mark, its stop one percent below. */
+function wishFor(ticker: Ticker): Entry {
+  const { px } = busy.seen.market.mark(ticker)!;
+  const out = { ...entry().levels, slPx: px * 0.99, tpPx: px * 1.02 };
+  return entry({ ticker, refPx: px, grossUsd: 200, levels: out });
+}

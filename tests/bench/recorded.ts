@@ -1,0 +1,83 @@
+/** A moment of a replayed market, in which the engine holds positions and has something to decide. */
+import { buildRules, framesOf } from "../../config/load.ts";
+import type { Decision } from "../../core/executor.ts";
+import { History } from "../../core/history.ts";
+import { blankMemory, type Memory } from "../../core/memory.ts";
+import type { Observation } from "../../core/ports.ts";
+import type { Rules } from "../../core/rules.ts";
+import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
+import { SimVenue } from "../../core/venues/sim.ts";
+import { blankState } from "../../core/venues/sim_state.ts";
+import { Engine } from "../../state/engine.ts";
+import { swarmConfig } from "../swarm/config.ts";
+
+const SEED = 7;
+const HOURS = 12;
+const LINEAGE = "benchy";
+
+export type Moment = {
+  /** Memory before the tick, what was seen in it, and what came out of it. */
+  readonly before: Memory;
+  readonly seen: Observation;
+  readonly decision: Decision;
+};
+
+export type Recorded = {
+  readonly rules: Rules;
+  readonly history: History;
+  /** The tick with most to decide, and one in which nothing happened. */
+  readonly busy: Moment;
+  readonly quiet: Moment;
+};
+
+/** Plays half a day and keeps its busiest and its last quiet tick. */
+export async function record(): Promise<Recorded> {
+  const config = swarmConfig();
+  const feed = new SyntheticFeed({ seed: SEED, historyDays: 3, anchors: [], nowMs: null });
+  const { baseMs, tickers, startMs } = feed;
+  const rules = buildRules(config, { baseMs, tickers, universe: "config" });
+  const history = new History(baseMs, framesOf(config));
+  const memory = blankMemory(LINEAGE, startMs);
+  const onFault = ({ message }: { message: string }) => {
+    throw new Error(message);
+  };
+  const engine = new Engine({ memory, rules, history, protectOnly: false, onFault });
+  const venue = new SimVenue({
+    feed,
+    rules: {
+      seed: SEED,
+      latencyMs: 60,
+      makerBps: 2,
+      takerBps: 5,
+      positionMode: "hedge",
+      bucketOf: (ticker) => rules.buckets[ticker]!,
+    },
+    state: blankState({ nowMs: startMs, walletUsd: 25_000, positions: [] }),
+    lineage: LINEAGE,
+    ledger: { append: () => {}, rotate: () => {} },
+    gap: false,
+    pace: () => Promise.resolve(),
+  });
+  let busy: Moment | null = null;
+  let quiet: Moment | null = null;
+  for (let nowMs = startMs; nowMs < startMs + HOURS * 3_600_000;) {
+    const seen = (await venue.observe())!;
+    const before = engine.memory;
+    const decision = engine.decide(seen);
+    ({ nowMs } = seen);
+    const moment = { before, seen, decision };
+    if (weight(moment) >= weight(busy)) busy = moment;
+    const nothing = decision.events.length === 0 && decision.commands.length === 0;
+    if (nothing && Object.keys(before.holdings).length > 2) quiet = moment;
+    await venue.submit(decision.commands);
+    await venue.wait(decision.memory.pulse.wakeMs);
+  }
+  return { rules, history, busy: busy!, quiet: quiet! };
+}
+
+function weight(moment: Moment | null): number {
+  if (moment === null) return 0;
+  const { before, decision } = moment;
+  return Object.keys(before.holdings).length + decision.commands.length +
+    decision.events.length;
+}

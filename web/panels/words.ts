@@ -1,0 +1,145 @@
+/** Codes of the engine in plain words. The codes themselves stay visible: operators search for them. */
+import * as f from "../format.ts";
+
+/** Why a signal became no order. */
+export const REASONS: Readonly<Record<string, string>> = {
+  invalid_input: "the signal was malformed, so it was refused",
+  nothing_to_reduce: "the position to reduce is not there any more",
+  restricted_symbol: "the symbol is on the restricted list",
+  symbol_not_in_universe: "the symbol is not one the engine may trade",
+  kill_switch: "the kill switch is on: no new positions, exits keep working",
+  operator_pause: "new positions are paused, exits keep working",
+  nav_stale: "NAV is too old or positions are unknown, so nothing can be sized",
+  nav_nonpositive: "NAV is zero or below",
+  nav_anomaly: "NAV jumped without an explanation and is being confirmed",
+  risk_mode_halted: "risk mode is HALTED",
+  portfolio_dd_circuit: "the drawdown circuit has tripped",
+  correlation_cap: "the correlated group of this symbol is full",
+  already_in_trade: "this symbol is already held",
+  daily_loss: "the loss limit of the day or of the last 24 hours is reached",
+  min_notional: "the order would be smaller than makes sense",
+  symbol_cap: "the cap of this symbol is reached",
+  leverage_cap: "the leverage is above what is allowed",
+  cooldown: "the symbol rests after a stop-loss",
+  max_trade_nav: "one trade may not be this large a share of NAV",
+  portfolio_cap: "the cap on gross exposure is reached",
+  max_concurrent: "all position slots are taken",
+  tier_cap: "the cap of the symbol's tier is reached",
+  counter_trend: "the signal goes against the higher trend",
+  short_disabled: "the strategy does not sell short here",
+  no_levels: "no stop could be placed, and none means no trade",
+  market_data: "the price is missing or too old",
+  nav_unknown: "NAV has not been read yet",
+  dedupe: "this candle has been answered already",
+  qty_below_step: "the size rounds down to nothing at the exchange",
+  qty_below_min: "the size is below the exchange's smallest",
+  qty_above_max: "the size is above the exchange's largest",
+  price_out_of_range: "the price is outside the exchange's range",
+  below_min_notional: "the value is below the exchange's smallest",
+  market_unknown: "the exchange's rules for the symbol are unknown",
+};
+
+/** Why a position was left. */
+export const EXITS: Readonly<Record<string, string>> = {
+  sl: "stop loss",
+  tp: "take profit",
+  trail: "trailing stop",
+  time: "time limit",
+  sl_venue: "stop at exchange",
+  liquidation: "liquidation",
+  external: "closed elsewhere",
+  seed_breach: "past its adopted level",
+  unprotected: "had no level",
+};
+
+type Args = readonly (string | number | null)[];
+export type Told = { readonly what: string; readonly proof: string };
+type Tell = (args: Args, about: { readonly leg: string; readonly nowMs: number }) => Told;
+
+const n = (value: string | number | null | undefined) => typeof value === "number" ? value : null;
+const s = (value: string | number | null | undefined) => value == null ? f.MISSING : String(value);
+const seconds = (ms: number | null) => ms === null ? f.MISSING : f.count(Math.floor(ms / 1_000));
+const fromEntry = (frac: number | null) => `${f.signedPercent(frac)} from entry`;
+
+/** What needs attention: what it is, and the figures that prove it. */
+export const ATTENTION: Readonly<Record<string, Tell>> = {
+  killed: ([by, reason]) => ({
+    what: "Killed: no new positions",
+    proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
+  }),
+  engine_fault: ([, reason]) => ({
+    what: "A fault in the engine stopped new positions",
+    proof: `${s(reason)} · exits keep working`,
+  }),
+  entries_paused: ([by, reason]) => ({
+    what: "New positions are paused",
+    proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
+  }),
+  positions_unknown: ([readMs], { nowMs }) => {
+    const at = n(readMs);
+    return {
+      what: "Positions unknown: the exchange cannot be read",
+      proof: at === null
+        ? "never read since start"
+        : `last good read ${f.when(at, nowMs)}, ${f.age((nowMs - at) / 1_000)} ago`,
+    };
+  },
+  nav_stale: ([ageMs, freshMs]) => ({
+    what: "NAV is stale: nothing can be sized",
+    proof: n(ageMs) === null
+      ? `never read · limit ${seconds(n(freshMs))} s`
+      : `${seconds(n(ageMs))} s old · limit ${seconds(n(freshMs))} s`,
+  }),
+  nav_jump: ([before, after]) => ({
+    what: "NAV jumped without an explanation",
+    proof: `${f.usd(n(before))} → ${f.usd(n(after))} · the old level is held until confirmed`,
+  }),
+  circuit_tripped: ([dd, cap]) => ({
+    what: "The drawdown circuit has tripped: no new positions",
+    proof: `drawdown ${f.ratio(n(dd), n(cap))}`,
+  }),
+  drawdown_near: ([dd, cap]) => ({
+    what: "Drawdown is near its circuit",
+    proof: f.ratio(n(dd), n(cap)),
+  }),
+  daily_loss_hit: ([loss, cap]) => ({
+    what: "The day's loss limit is reached: no new positions",
+    proof: f.ratio(n(loss), n(cap)),
+  }),
+  daily_loss_near: ([loss, cap]) => ({
+    what: "The day's loss is near its limit",
+    proof: f.ratio(n(loss), n(cap)),
+  }),
+  ledger_mismatch: (keys) => ({
+    what: `Book and exchange differ in ${f.plural(keys.length, "place")}`,
+    proof: keys.join(", "),
+  }),
+  caps_full: ([slots]) => ({
+    what: "All position slots are taken",
+    proof: `${f.count(n(slots))} of ${f.count(n(slots))} open`,
+  }),
+  pos_unprotected: ([gain], { leg }) => ({
+    what: `${leg} has no stop`,
+    proof: fromEntry(n(gain)),
+  }),
+  stop_not_resting: ([gain], { leg }) => ({
+    what: `${leg}: its stop does not rest at the exchange`,
+    proof: `${fromEntry(n(gain))} · the engine itself still watches it`,
+  }),
+  adopted: ([stop], { leg }) => ({
+    what: `${leg} was found open and adopted`,
+    proof: `default stop at ${f.price(n(stop))}`,
+  }),
+  exit_due: ([reason, px], { leg }) => ({
+    what: `${leg} is past its exit and no order is out`,
+    proof: `${EXITS[s(reason)] ?? s(reason)} · mark ${f.price(n(px))}`,
+  }),
+};
+
+/** An item in words; an id that has no words yet is shown as it is. */
+export function tell(item: { readonly id: string; readonly args: Args }, nowMs: number): Told {
+  const [id, ...key] = item.id.split(":");
+  const words = ATTENTION[id!];
+  if (words === undefined) return { what: item.id, proof: item.args.map(s).join(" · ") };
+  return words(item.args, { leg: key.join(" "), nowMs });
+}
