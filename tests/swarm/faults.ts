@@ -22,11 +22,15 @@ export const FAULT_KINDS = [
   "venue_down",
   "nav_spike",
   "clock_jump",
+  "foreign_trade",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** A time span in which a fault acts. */
 export type Window = { readonly kind: FaultKind; readonly fromMs: number; readonly toMs: number };
+
+/** Orders that are not the engine's begin with this. */
+export const HAND = "hand-";
 
 /** Faults every run has; the others are drawn. */
 const ALWAYS: readonly FaultKind[] = ["failed_read", "stale_nav", "stale_feed"];
@@ -73,6 +77,7 @@ export class FaultyVenue implements Venue {
   #held: VenueEvent[] = [];
   #frozen: Observation | null = null;
   #jumped = new Set<Window>();
+  #traded = new Set<Window>();
   #draws = 0;
 
   constructor(venue: SimVenue, windows: readonly Window[], seed: number) {
@@ -85,6 +90,7 @@ export class FaultyVenue implements Venue {
     const real = await this.#venue.observe();
     if (real === null) return null;
     const { nowMs } = real;
+    this.#tradeByHand(nowMs);
     let seen: Observation = { ...real, events: this.#events(real) };
     if (this.#on("failed_read", nowMs) || this.#on("venue_down", nowMs)) {
       const fault = { code: "timeout", message: "no answer", retryable: true };
@@ -125,6 +131,35 @@ export class FaultyVenue implements Venue {
       this.#held.push(...this.#venue.exchange.desk.hear());
       await this.#venue.wait(targetMs);
     }
+  }
+
+  /** Somebody trades on the account by hand: closes a leg, or opens one where there is none. */
+  #tradeByHand(nowMs: number): void {
+    const window = this.#windows.find((other) =>
+      other.kind === "foreign_trade" && nowMs >= other.fromMs && !this.#traded.has(other)
+    );
+    if (window === undefined) return;
+    this.#traded.add(window);
+    this.#count("foreign_trade");
+    const { exchange } = this.#venue;
+    const [leg] = Object.values(exchange.desk.state.positions);
+    const opens = leg === undefined || this.#draw() < 0.3;
+    exchange.send([{
+      kind: "place",
+      order: {
+        clientId: `${HAND}${nowMs}`,
+        ticker: opens ? exchange.desk.feed.tickers[0]! : leg.ticker,
+        side: opens ? "LONG" : leg.side,
+        effect: opens ? "open" : "close",
+        leverage: 1,
+        kind: "market",
+        tif: null,
+        lots: opens ? 2 : Math.ceil(leg.lots / 2),
+        priceTicks: null,
+        stopTicks: null,
+        closePosition: false,
+      },
+    }]);
   }
 
   /** After a kill the connection is new: nothing held back survives. */

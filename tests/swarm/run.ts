@@ -14,15 +14,17 @@ import type { Rules } from "../../core/rules.ts";
 import { chance } from "../../core/venues/chance.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
-import { blankState, type LedgerRow } from "../../core/venues/sim_state.ts";
+import { blankState, type LedgerRow, type SimPosition } from "../../core/venues/sim_state.ts";
 import { Engine, type Fault } from "../../state/engine.ts";
 import { type JournalRow, journalRow } from "../../state/journal.ts";
-import { CHECKERS, type CheckerState, freshCheckerState } from "./checkers.ts";
+import { type CheckerName, CHECKERS, type CheckerState, freshCheckerState } from "./checkers.ts";
 import { drawWindows, type FaultKind, FaultyVenue } from "./faults.ts";
 
 const KILL_CHANCE = 1 / 400;
 const CALM_MS = 120_000;
 const HISTORY_DAYS = 7;
+/** Runs begin an hour before funding is due. */
+const START_AFTER_MS = 7 * 3_600_000;
 const EQUITY_USD = 25_000;
 
 export const KILL_STEPS = ["before_record", "before_submit", "before_publish", "in_wait"] as const;
@@ -68,6 +70,8 @@ export type RunOptions = {
   readonly kills?: boolean;
   /** Changes a tick before the checkers see it: how a checker is shown to work. */
   readonly plant?: (tick: Tick) => Tick;
+  /** The run ends when this checker fires; what the others say of a planted fault is not told. */
+  readonly watched?: CheckerName;
 };
 
 /** Plays one seed and gives back every violation of every checker. */
@@ -92,6 +96,7 @@ class SeededRun {
   /** What a start would remember: the recorded rows, folded. */
   #folded: Memory;
   #state: CheckerState = freshCheckerState();
+  readonly #fired = new Set<CheckerName>();
   #ticks = 0;
   #fills = 0;
   #ledgerSeen = 0;
@@ -100,7 +105,8 @@ class SeededRun {
   constructor(options: RunOptions) {
     const { seed, hours, config, faults = true } = options;
     const feed = new SyntheticFeed({ seed, historyDays: HISTORY_DAYS, anchors: [], nowMs: null });
-    const { baseMs, tickers, startMs } = feed;
+    const { baseMs, tickers } = feed;
+    const startMs = feed.startMs + START_AFTER_MS;
     const lineage = digest([feed.id, seed], 6);
     this.#options = options;
     this.#rules = buildRules(config, { baseMs, tickers, universe: "config" });
@@ -166,7 +172,11 @@ class SeededRun {
         positionMode: chance(seed, 5) < 0.5 ? "hedge" : "one_way",
         bucketOf: (ticker) => this.#rules.buckets[ticker]!,
       },
-      state: blankState({ nowMs: feed.startMs, walletUsd: EQUITY_USD, positions: [] }),
+      state: blankState({
+        nowMs: feed.startMs + START_AFTER_MS,
+        walletUsd: EQUITY_USD,
+        positions: givenBook(seed, feed),
+      }),
       lineage,
       ledger: { append: (rows) => void this.#ledger.push(...rows), rotate: () => {} },
       gap: false,
@@ -218,7 +228,13 @@ class SeededRun {
     this.#ledgerSeen = this.#ledger.length;
     const { plant } = this.#options;
     const shown = plant === undefined ? tick : plant(tick);
-    this.#state = check(shown, this.#state, this.#violations);
+    const told = check(shown, this.#state, this.#fired);
+    this.#state = told.state;
+    const { watched } = this.#options;
+    for (const { name, text } of told.findings) {
+      this.#fired.add(name);
+      if (watched === undefined || name === watched) this.#violations.push(text);
+    }
   }
 
   #draws(step: KillStep): boolean {
@@ -250,16 +266,33 @@ class SeededRun {
   }
 }
 
-function check(tick: Tick, state: CheckerState, violations: string[]): CheckerState {
-  let next = state;
-  for (const [name, checker] of Object.entries(CHECKERS)) {
-    const verdict = checker(tick, next);
+/** Every third run begins with a leg that the engine did not open. */
+function givenBook(seed: number, feed: SyntheticFeed): readonly SimPosition[] {
+  if (seed % 3 !== 0) return [];
+  const nowMs = feed.startMs + START_AFTER_MS;
+  const ticker = feed.tickers[1]!;
+  const last = feed.closed(ticker, nowMs - 2 * feed.baseMs, nowMs).at(-1)!;
+  return [{ ticker, side: "LONG", lots: 100, entryPx: last.close, leverage: 2 }];
+}
+
+type Finding = { readonly name: CheckerName; readonly text: string };
+
+function check(
+  tick: Tick,
+  before: CheckerState,
+  fired: ReadonlySet<CheckerName>,
+): { readonly state: CheckerState; readonly findings: readonly Finding[] } {
+  let state = before;
+  const findings: Finding[] = [];
+  for (const name of Object.keys(CHECKERS) as CheckerName[]) {
+    // What a checker remembers is no use to it once its rule is broken.
+    if (fired.has(name)) continue;
+    const verdict = CHECKERS[name](tick, state);
     if (typeof verdict === "string") {
       const when = new Date(tick.seen.nowMs).toISOString();
-      violations.push(
-        `seed ${tick.seed}, tick ${tick.memory.pulse.seq} (${when}): ${name}: ${verdict}`,
-      );
-    } else if (verdict !== null) next = { ...next, ...verdict };
+      const where = `seed ${tick.seed}, tick ${tick.memory.pulse.seq} (${when})`;
+      findings.push({ name, text: `${where}: ${name}: ${verdict}` });
+    } else if (verdict !== null) state = { ...state, ...verdict };
   }
-  return { ...next, restarted: false };
+  return { state: { ...state, restarted: false }, findings };
 }

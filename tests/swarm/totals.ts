@@ -11,6 +11,8 @@ export type Totals = {
   /** Runs in which each fault acted at least once. */
   readonly runsWith: Readonly<Record<FaultKind, number>>;
   readonly exits: Readonly<Record<string, number>>;
+  /** Kinds of events and commands over every journal. */
+  readonly kinds: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
 };
 
@@ -22,6 +24,12 @@ export function totalsOf(results: readonly RunResult[]): Totals {
   for (const result of results) {
     for (const [reason, n] of Object.entries(result.exits)) {
       exits[reason] = (exits[reason] ?? 0) + n;
+    }
+  }
+  const kinds: Record<string, number> = {};
+  for (const { rows } of results) {
+    for (const { kind } of rows.flatMap(({ events, commands }) => [...events, ...commands])) {
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
     }
   }
   const perFault = (pick: (n: number) => number) =>
@@ -38,6 +46,7 @@ export function totalsOf(results: readonly RunResult[]): Totals {
       KILL_STEPS.map((step) => [step, sumBy(({ kills }) => kills[step])]),
     ) as Record<KillStep, number>,
     exits,
+    kinds,
     violations: results.flatMap(({ violations }) => violations),
   };
 }
@@ -51,6 +60,7 @@ export function renderTotals(totals: Totals): string {
     `faults: ${counts(totals.faults)}`,
     `kills: ${counts(totals.kills)}`,
     `exits: ${counts(totals.exits)}`,
+    `journalled: ${counts(totals.kinds)}`,
     totals.violations.length === 0 ? "violations: none" : "violations:",
     ...totals.violations.map((text) => `  ${text}`),
   ].join("\n");
