@@ -16,12 +16,11 @@ import { record } from "./recorded.ts";
 
 const { rules, history, busy, quiet } = await record();
 const world = worldOf(busy.before, busy.seen.market, rules);
-const verdicts = busy.seen.market.tickers.map((ticker) => {
-  const wish = wishFor(ticker);
-  return { wish, verdict: vet(wish, world, rules.limits) };
-});
-const passing = verdicts.find(({ verdict }) => verdict.kind === "approved")!.wish;
-const failing = verdicts.find(({ verdict }) => verdict.kind === "vetoed")!.wish;
+// A busy book is full: to approve one more, every check still runs, and the count is raised.
+const roomy = { ...rules.limits, positionsCount: rules.limits.positionsCount + 1 };
+const wishes = busy.seen.market.tickers.map(wishFor);
+const passing = wishes.find((wish) => vet(wish, world, roomy).kind === "approved")!;
+const failing = wishes.find((wish) => vet(wish, world, rules.limits).kind === "vetoed")!;
 const screening = { ...busy.before, pulse: { ...busy.before.pulse, nextScreenMs: 0 } };
 const holdings = Object.keys(busy.before.holdings).length;
 say(
@@ -38,7 +37,7 @@ for (const group of ["gate", "tick", "journal"]) {
 }
 
 Deno.bench("a verdict that approves", { group: "gate" }, () => {
-  vet(passing, world, rules.limits);
+  vet(passing, world, roomy);
 });
 
 Deno.bench(
@@ -76,6 +75,6 @@ Deno.bench("journal row of a busy tick, as text", { group: "journal" }, () => {
 /** A small wish to buy at the mark, its stop one percent below. */
 function wishFor(ticker: Ticker): Entry {
   const { px } = busy.seen.market.mark(ticker)!;
-  const out = { ...entry().levels, slPx: px * 0.99, tpPx: px * 1.02 };
-  return entry({ ticker, refPx: px, grossUsd: 200, levels: out });
+  const levels = { ...entry().levels, slPx: px * 0.99, tpPx: px * 1.02 };
+  return entry({ ticker, refPx: px, grossUsd: 200, levels });
 }

@@ -5,11 +5,17 @@ const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 
 export type Outcome = { readonly code: number; readonly out: string; readonly err: string };
 
-type StartOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+type StartOptions = {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** A compiled binary; without one the sources are run. */
+  readonly binary?: string;
+};
 
-function command(args: readonly string[], { env = {}, cwd }: StartOptions): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "--allow-all", `${ROOT}/main.ts`, ...args],
+function command(args: readonly string[], { env = {}, cwd, binary }: StartOptions): Deno.Command {
+  const sources = ["run", "--quiet", "--no-check", "--allow-all", `${ROOT}/main.ts`];
+  return new Deno.Command(binary ?? Deno.execPath(), {
+    args: binary === undefined ? [...sources, ...args] : [...args],
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdin: "null",
@@ -28,17 +34,32 @@ export async function ballast(
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-/** Starts ballast and waits for its first words. `end` signals it and waits for its exit. */
+export type Running = {
+  readonly pid: number;
+  /** Resolves with the address once the page is served; null when the program ends before. */
+  readonly page: () => Promise<string | null>;
+  /** Signals the program and waits for its exit. */
+  readonly end: (signal: Deno.Signal) => Promise<Outcome>;
+};
+
+/** Starts ballast and waits for its first words. */
 export async function startBallast(
   args: readonly string[],
   options: StartOptions = {},
-): Promise<{ pid: number; end: (signal: Deno.Signal) => Promise<Outcome> }> {
+): Promise<Running> {
   const child = command(args, options).spawn();
   const stderr = new Response(child.stderr).text();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let out = (await reader.read()).value ?? "";
+  const pageAt = Promise.withResolvers<string | null>();
   const rest = (async () => {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) out += read.value;
+    for (;;) {
+      const url = /^page: (http:\S+)/m.exec(out)?.[1];
+      if (url !== undefined) pageAt.resolve(url);
+      const read = await reader.read();
+      if (read.done) return pageAt.resolve(null);
+      out += read.value;
+    }
   })();
   const end = async (signal: Deno.Signal) => {
     child.kill(signal);
@@ -46,7 +67,7 @@ export async function startBallast(
     await rest;
     return { code, out, err: await stderr };
   };
-  return { pid: child.pid, end };
+  return { pid: child.pid, page: () => pageAt.promise, end };
 }
 
 /** The text of a log, oldest first, rotated files included. */
@@ -64,4 +85,13 @@ export async function logRows<T>(dir: string, name: string): Promise<readonly T[
 /** A surface as it lies on disk. */
 export async function surface(dir: string, file: string): Promise<Record<string, unknown>> {
   return JSON.parse(await Deno.readTextFile(`${dir}/logs/state/${file}`));
+}
+
+/** The page once it shows figures: it is served before the first tick has published any. */
+export async function pageText(url: string): Promise<string> {
+  for (;;) {
+    const text = await (await fetch(url)).text();
+    if (/Simulation:/.test(text)) return text;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
