@@ -20,7 +20,7 @@ export type JournalRow = {
   readonly patch: Patch;
 };
 
-/** A file is moved aside at the first checkpoint after it has grown beyond this. */
+/** A file that has grown beyond this is moved aside before the next row, behind a checkpoint. */
 const ROTATE_BYTES = 10_000_000;
 
 /** Events after which a row must not be lost to a power failure. */
@@ -33,17 +33,27 @@ const DURABLE: ReadonlySet<EngineEvent["kind"]> = new Set([
   "exit_trigger",
 ]);
 
-/** The row of a decision; null when nothing changed but the pulse. Vetoes have a log of their own. */
+/**
+ * The row of a decision; null when nothing changed but the pulse. What moves on every tick is in it
+ * whole, so that a row depends on its own tick alone and not on which tick had a row before it.
+ * Vetoes have a log of their own.
+ */
 export function journalRow(
   before: Memory,
   { memory, events, commands }: Pick<Decision, "memory" | "events" | "commands">,
 ): JournalRow | null {
   const told = events.filter(({ kind }) => kind !== "veto");
-  const patch = diff(before, memory);
-  const moved = patch.some((change) => !isVolatile(change));
-  if (!moved && commands.length === 0 && told.length === 0) return null;
+  const changes = diff(before, memory).filter((change) => !isVolatile(change));
+  if (changes.length === 0 && commands.length === 0 && told.length === 0) return null;
   const { seq, nowMs } = memory.pulse;
+  const patch = [...VOLATILE.map((path) => whole(memory, path)), ...changes];
   return { seq, ts: new Date(nowMs).toISOString(), events: told, commands, patch };
+}
+
+function whole(memory: Memory, [slice, field]: typeof VOLATILE[number]): Change {
+  const value: unknown = memory[slice];
+  if (field === null) return [[slice], value];
+  return [[slice, field], (value as Readonly<Record<string, unknown>>)[field]];
 }
 
 /** True when the row must be synced before its commands leave. */
@@ -63,7 +73,6 @@ export class Journal {
   readonly #file: LineFile;
   #written: Memory;
   #rowsSinceCheckpoint = 0;
-  #rotateTo: string | null = null;
 
   constructor(path: string, memory: Memory) {
     this.#file = new LineFile(path);
@@ -82,8 +91,6 @@ export class Journal {
   async record(decision: Decision, { durable }: { durable: boolean }): Promise<void> {
     const row = journalRow(this.#written, decision);
     if (row === null) return;
-    if (this.#rotateTo !== null) this.#file.rotate(this.#rotateTo);
-    this.#rotateTo = null;
     const text = JSON.stringify(row, refuseNonFinite);
     this.#file.append([text]);
     this.#written = decision.memory;
@@ -91,11 +98,19 @@ export class Journal {
     if (durable && mustSync(row)) await this.#file.sync();
   }
 
-  /** Called when a checkpoint of `seq` is on disk; a long file is moved aside before the next row. */
-  checkpointed(seq: number, nowMs: number): void {
+  /** True when the file wants to be moved aside; its bytes alone decide, never the wall clock. */
+  get isFull(): boolean {
+    return this.#file.bytes >= ROTATE_BYTES;
+  }
+
+  /** Called when a checkpoint is on disk. */
+  checkpointed(): void {
     this.#rowsSinceCheckpoint = 0;
-    if (this.#file.bytes < ROTATE_BYTES) return;
-    this.#rotateTo = rotatedName("journal", { nowMs, seq });
+  }
+
+  /** Moves the file aside. The caller has a checkpoint of this tick on disk. */
+  rotate({ seq, nowMs }: Memory["pulse"]): void {
+    this.#file.rotate(rotatedName("journal", { nowMs, seq }));
   }
 
   close(): void {

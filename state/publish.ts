@@ -101,8 +101,15 @@ export class Publisher implements Sink {
 
   async record(decision: Decision): Promise<void> {
     const { journal, durable } = this.#options;
+    if (journal.isFull) await this.#rotate();
     await journal.record(decision, { durable: durable() });
     this.#recorded = decision.memory;
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#checkpointing;
+    await this.#checkpoint();
+    this.#options.journal.rotate(this.#recorded.pulse);
   }
 
   publish(decision: Decision): void {
@@ -228,6 +235,6 @@ export class Publisher implements Sink {
     // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
     if (durable()) await telemetry.sync();
     await writeCheckpoint(checkpointPath, memory, { sync: durable() });
-    journal.checkpointed(memory.pulse.seq, memory.pulse.nowMs);
+    journal.checkpointed();
   }
 }
