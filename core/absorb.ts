@@ -2,7 +2,7 @@
  * Takes what the venue told into the memory: order states, trades (each once), income, answers.
  * After a gap in the event stream everything that may have moved is asked for again.
  */
-import { assert, unreachable } from "./assert.ts";
+import { unreachable } from "./assert.ts";
 import { keep, sortedEntries, sortedKeys } from "./dict.ts";
 import {
   bookFill,
@@ -48,6 +48,7 @@ function hear(work: Work, event: VenueEvent): void {
     case "trade":
       return book(work, event.trade);
     case "trades_answer": {
+      if (work.seen.market.market(event.ticker) === null) return;
       const trades = event.trades.toSorted((a, b) => a.id - b.id);
       for (const trade of trades) book(work, trade);
       const { booked, differences } = work.memory;
@@ -65,12 +66,15 @@ function hear(work: Work, event: VenueEvent): void {
   }
 }
 
-/** Books one trade: leg, cash, order, route, registry. A trade that was booked before is ignored. */
+/**
+ * Books one trade: leg, cash, order, route, registry. A trade that was booked before is ignored; so
+ * is one of a symbol whose lot is not known: its size says nothing, and it is asked for again.
+ */
 function book(work: Work, trade: Trade): void {
   const { memory, seen } = work;
   if (isBooked(memory.booked[trade.ticker], trade.id)) return;
   const market = seen.market.market(trade.ticker);
-  assert(market !== null, `a traded symbol has a market: ${trade.ticker}`);
+  if (market === null) return;
   const order = memory.orders[trade.clientId];
   const executedLots = (order?.filledLots ?? 0) + trade.lots;
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {

@@ -1,15 +1,18 @@
 /** What an operator must know now: one list for the page, `status` and alerts. */
 import type { Attention } from "./diagnostics.ts";
 import { sortedEntries } from "./dict.ts";
-import { levelDue } from "./exits/scan.ts";
+import { isFresh, levelDue } from "./exits/scan.ts";
 import type { Memory } from "./memory.ts";
 import { type AccountView, viewAccount } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
 import type { Rules } from "./rules.ts";
 import { signOf } from "./types.ts";
+import { MS_PER_MINUTE } from "./units.ts";
 
 /** From this share of a limit on, coming near it is worth a line. */
 const NEAR_LIMIT_FRAC = 0.7;
+/** A leg without a price for longer than this is watched by its resting stop alone. */
+const PRICE_LOST_MS = MS_PER_MINUTE;
 
 /** Everything that is true and worth knowing at this instant. */
 export function attentionOf(memory: Memory, view: MarketView, rules: Rules): readonly Attention[] {
@@ -72,7 +75,16 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
   const items: Attention[] = [];
   for (const [key, holding] of sortedEntries(memory.holdings)) {
     const guard = memory.registry[key];
-    const px = view.mark(holding.ticker)?.px ?? null;
+    const mark = view.mark(holding.ticker);
+    const px = mark?.px ?? null;
+    if (view.market(holding.ticker) === null) {
+      items.push({ id: `symbol_unlisted:${key}`, level: "critical", args: [holding.lots] });
+    }
+    const ageMs = mark === null ? null : memory.pulse.nowMs - mark.atMs;
+    if (!isFresh(mark, memory.pulse.nowMs)) {
+      const level = ageMs === null || ageMs > PRICE_LOST_MS ? "critical" : "warn";
+      items.push({ id: `price_missing:${key}`, level, args: [ageMs] });
+    }
     const gainFrac = px === null ? null : signOf(holding.side) * (px / holding.entryPx - 1);
     const stop = guard?.stop === null || guard === undefined
       ? undefined

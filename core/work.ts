@@ -2,7 +2,6 @@
  * One tick under construction: the memory as it stands, and what has been decided so far. It lives
  * inside one call of `protect` or `seek` and never leaves it; what leaves is a `Step`.
  */
-import { assert } from "./assert.ts";
 import { sortedEntries, without } from "./dict.ts";
 import type { EngineEvent } from "./events.ts";
 import type { History } from "./history.ts";
@@ -57,11 +56,14 @@ export function putOrder(work: Work, order: Order): void {
   change(work, { orders: { ...work.memory.orders, [order.clientId]: order } });
 }
 
-/** Moves one route as far as this tick allows, and forgets it when it has ended. */
+/**
+ * Moves one route as far as this tick allows, and forgets it when it has ended. While the venue
+ * does not list its symbol there is nothing it could do: it stays as it is.
+ */
 export function moveRoute(work: Work, route: Route): void {
   const { seen, rules, memory } = work;
   const market = seen.market.market(route.ticker);
-  assert(market !== null, `a routed symbol has a market: ${route.ticker}`);
+  if (market === null) return;
   const orderId = routeOrderId(route);
   const order = orderId === null ? null : memory.orders[orderId] ?? null;
   const key = positionKey(route.ticker, route.side);

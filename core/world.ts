@@ -22,7 +22,8 @@ export function worldOf(memory: Memory, view: MarketView, rules: Rules): World {
     nowMs: pulse.nowMs,
     account: viewAccount(nav, pulse.nowMs, rules.nav),
     operator: operator.state,
-    positionsKnown: pulse.accountOk && Object.keys(memory.differences).length === 0,
+    positionsKnown: pulse.accountOk && Object.keys(memory.differences).length === 0 &&
+      isListed(memory, view),
     grossUsd: 0,
     symbolUsd: {},
     tierUsd: {},
@@ -50,6 +51,12 @@ export function worldOf(memory: Memory, view: MarketView, rules: Rules): World {
     world = reserve(world, { ticker, side, usd, lots: 0, strategyId }, rules);
   }
   return world;
+}
+
+/** A leg or an entry under way whose symbol is not listed has no size that could be counted. */
+function isListed({ holdings, routes }: Memory, view: MarketView): boolean {
+  return [...Object.values(holdings), ...Object.values(routes)]
+    .every(({ ticker }) => view.market(ticker) !== null);
 }
 
 /** The world after one more entry has been approved in this tick. */

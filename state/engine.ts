@@ -3,6 +3,7 @@
  * contains what goes wrong in the second. An entry's bug never stops an exit; a bug in the first
  * step stops the process, because trading on an impossible state is worse than not trading.
  */
+import { credible } from "../core/credible.ts";
 import type { Decision } from "../core/executor.ts";
 import type { History } from "../core/history.ts";
 import type { Memory } from "../core/memory.ts";
@@ -53,7 +54,8 @@ export class Engine {
   }
 
   /** One tick: both steps, or the first alone. */
-  decide(seen: Observation): Decision {
+  decide(told: Observation): Decision {
+    const seen = credible(told);
     for (const { ticker, candles } of seen.candles) {
       for (const candle of candles) this.history.append(ticker, candle);
     }

@@ -117,6 +117,9 @@ export class Publisher implements Sink {
     this.#lastDecision = decision;
     if (decision.seen.account.kind === "read") this.#account = decision.seen.account.value;
     const { seq, nowMs } = decision.memory.pulse;
+    for (const { code, message } of decision.seen.faults) {
+      this.noteFault({ stage: "venue", message: `${code}: ${message}`, seq });
+    }
     const stamp = { seq, nowMs, runId: run.runId, env: run.env };
     this.#contain("logs", () => telemetry.append(decision.events, stamp, decision.seen.market));
     this.#sample(performance.now() - this.#tickStartMs);

@@ -18,7 +18,7 @@ const ADAPTER_LINES_MAX = 25;
 /** First match wins. */
 const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [
-    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch)\.ts$/,
+    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible)\.ts$/,
     0,
   ],
   [/^core\/(nav|sizing|universe)\.ts$/, 1],

@@ -68,25 +68,48 @@ export function parseCandles(file: string, ticker: Ticker, text: string): Parsed
   return problems.length > 0 ? { kind: "problems", problems } : { kind: "table", table };
 }
 
-/** The length of a candle in a set of tables, or why there is none that all of them share. */
+/**
+ * The length of a candle in a set of tables, or why there is none that all of them share: what most
+ * of them have. A table of another length, or off the grid, is a problem, never read as gaps.
+ */
 export function commonBase(
   tables: readonly CandleTable[],
 ): { readonly baseMs: number } | { readonly problem: string } {
-  let baseMs = Infinity;
-  for (const { openMs, length } of tables) {
-    for (let i = 1; i < length; i++) baseMs = Math.min(baseMs, openMs[i]! - openMs[i - 1]!);
+  const steps = tables.map(smallestStep);
+  const counts = new Map<number, number>();
+  for (const step of steps) {
+    if (step !== null) counts.set(step, (counts.get(step) ?? 0) + 1);
   }
-  if (!Number.isFinite(baseMs)) return { problem: "expected at least two candles in one file" };
-  for (const { ticker, openMs, length } of tables) {
-    for (let i = 0; i < length; i++) {
-      if (openMs[i]! % baseMs === 0) continue;
-      const when = new Date(openMs[i]!).toISOString();
-      const problem = `${ticker}, line ${i + 2}: expected a timestamp on the grid of ` +
-        `${timeframeLabel(baseMs)} candles, got ${when}`;
+  const [common] = [...counts].toSorted(([a, n], [b, m]) => m - n || a - b);
+  if (common === undefined) return { problem: "expected at least two candles in one file" };
+  const [baseMs] = common;
+  const label = timeframeLabel(baseMs);
+  for (const [i, { ticker, openMs, length }] of tables.entries()) {
+    const step = steps[i]!;
+    if (step !== null && step !== baseMs) {
+      const problem = `${ticker}: expected ${label} candles as most files here have, ` +
+        `got ${timeframeLabel(step)}; each timeframe needs a folder of its own`;
+      return { problem };
+    }
+    for (let row = 0; row < length; row++) {
+      if (openMs[row]! % baseMs === 0) continue;
+      const when = new Date(openMs[row]!).toISOString();
+      const problem = `${ticker}, line ${row + 2}: expected a timestamp on the grid of ` +
+        `${label} candles, got ${when}`;
       return { problem };
     }
   }
   return { baseMs };
+}
+
+/** The shortest time between two candles of a table; null when it has fewer than two. */
+function smallestStep({ openMs, length }: CandleTable): number | null {
+  let least: number | null = null;
+  for (let i = 1; i < length; i++) {
+    const step = openMs[i]! - openMs[i - 1]!;
+    if (least === null || step < least) least = step;
+  }
+  return least;
 }
 
 /** A feed over tables that share their candle length. */

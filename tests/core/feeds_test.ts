@@ -79,8 +79,14 @@ Deno.test("every bad row is named by file and line, with what was expected", () 
 Deno.test("tables share one candle length, on its grid", () => {
   const hours = tableOf(candles([1, 2, 3]));
   assert.deepEqual(commonBase([hours]), { baseMs: HOUR });
+  const gappy = tableOf(candles([1, 2, 3, 4]).filter((_, i) => i !== 1), ETH);
+  assert.deepEqual(commonBase([hours, gappy]), { baseMs: HOUR });
   const minutes = tableOf(candles([1, 2, 3], { frameMs: MINUTE }), ETH);
-  assert.deepEqual(commonBase([hours, minutes]), { baseMs: MINUTE });
+  const mixed = commonBase([hours, minutes, hours]);
+  assert.match(
+    "problem" in mixed ? mixed.problem : "",
+    /ETHUSDT: expected 1h candles as most files here have, got 1m/,
+  );
   const off = commonBase([tableOf(candles([1, 2, 3], { startMs: T0 + 1 }))]);
   assert.match(
     "problem" in off ? off.problem : "",

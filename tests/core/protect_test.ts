@@ -5,7 +5,7 @@ import { History } from "../../core/history.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import type { Command, NewOrder, Observation, VenueEvent } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
-import type { Account, Reading } from "../../core/types.ts";
+import type { Account, Mark, Reading } from "../../core/types.ts";
 import {
   account,
   BTC,
@@ -310,4 +310,16 @@ Deno.test("attention says what is wrong, and how bad it is", () => {
   assert.deepEqual(told({ ...covered, registry: {} }), [`critical pos_unprotected:${KEY}`]);
   const bare = { [KEY]: guard({ levels: levels({ slPx: null }) }) };
   assert.deepEqual(told({ ...covered, registry: bare }), [`critical pos_unprotected:${KEY}`]);
+
+  const priced = (mark: Mark | null) =>
+    attentionOf(covered, { ...seen().market, mark: () => mark }, RULES)
+      .map(({ id, level }) => `${level} ${id}`);
+  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 5 * SECOND }), []);
+  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 6 * SECOND }), [`warn price_missing:${KEY}`]);
+  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 61 * SECOND }), [
+    `critical price_missing:${KEY}`,
+  ]);
+  assert.deepEqual(priced(null), [`critical price_missing:${KEY}`]);
+  const unlisted = attentionOf(covered, { ...seen().market, market: () => null }, RULES);
+  assert.deepEqual(unlisted.map(({ id }) => id), [`symbol_unlisted:${KEY}`]);
 });

@@ -99,7 +99,7 @@ const approved: Checker = ({ decision, submitted, memory, before }, { attempted 
 };
 
 /** Limits hold at approval, counted afresh from legs and working entries. */
-const capped: Checker = ({ decision, memory, rules, seen }) => {
+const capped: Checker = ({ decision, memory, rules, seen, venue }) => {
   const opened = decision.events.filter((event) =>
     event.kind === "order_attempt" && event.effect === "open"
   );
@@ -107,7 +107,7 @@ const capped: Checker = ({ decision, memory, rules, seen }) => {
   const navUsd = memory.nav.level?.navUsd ?? 0;
   const legs = new Map<string, number>();
   const add = (key: string, ticker: Parameters<typeof seen.market.mark>[0], lots: number) => {
-    const market = seen.market.market(ticker)!;
+    const market = venue.exchange.desk.feed.market(ticker)!;
     const px = seen.market.mark(ticker)?.px ?? 0;
     legs.set(key, (legs.get(key) ?? 0) + unitsToNumber(lots, market.lot) * px);
   };

@@ -23,6 +23,12 @@ export const FAULT_KINDS = [
   "nav_spike",
   "clock_jump",
   "foreign_trade",
+  "nan_mark",
+  "nan_book",
+  "nan_account",
+  "nan_trade",
+  "missing_candle",
+  "delisted",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -42,6 +48,8 @@ const LONG: readonly FaultKind[] = [
   "lost_fill",
   "lost_ack",
   "lost_submit",
+  "nan_trade",
+  "missing_candle",
 ];
 const LONG_FACTOR = 12;
 /** Faults every run has must span more than one tick. */
@@ -100,8 +108,8 @@ export class FaultyVenue implements Venue {
       seen = { ...seen, account: this.#frozen.account };
       this.#count("stale_nav");
     } else this.#frozen = real;
-    seen = this.#spike(seen);
-    return { ...seen, ...this.#market(seen) };
+    seen = this.#garble(this.#spike(seen));
+    return { ...seen, ...this.#market(seen), candles: this.#candles(seen) };
   }
 
   async submit(commands: readonly Command[]): Promise<void> {
@@ -210,7 +218,44 @@ export class FaultyVenue implements Venue {
     return { ...seen, account: { kind: "read", value: { ...value, walletQty } } };
   }
 
-  #market({ nowMs, market, candles }: Observation): Pick<Observation, "market" | "candles"> {
+  /** Numbers that are none, where the venue should have told some. */
+  #garble(seen: Observation): Observation {
+    let { account, events } = seen;
+    const { nowMs } = seen;
+    if (this.#on("nan_account", nowMs) && account.kind === "read") {
+      const [leg, ...others] = account.value.positions;
+      if (leg !== undefined) {
+        this.#count("nan_account");
+        const part = this.#draw();
+        const garbled = part < 0.5
+          ? { ...leg, lots: part < 0.25 ? NaN : 0.5 }
+          : { ...leg, entryPx: NaN, unrealizedUsd: NaN, leverage: Infinity };
+        account = { kind: "read", value: { ...account.value, positions: [garbled, ...others] } };
+      }
+    }
+    if (this.#on("nan_trade", nowMs)) {
+      events = events.map((event) => {
+        if (event.kind !== "trade" || this.#draw() < 0.5) return event;
+        this.#count("nan_trade");
+        const wrong = this.#draw() < 0.5 ? { px: NaN } : { lots: Infinity, feeUsd: NaN };
+        return { ...event, trade: { ...event.trade, ...wrong } };
+      });
+    }
+    return { ...seen, account, events };
+  }
+
+  /** Candles that never came, or came without prices. */
+  #candles({ nowMs, candles }: Observation): Observation["candles"] {
+    if (!this.#on("missing_candle", nowMs) || candles.length === 0) return candles;
+    this.#count("missing_candle");
+    return candles.flatMap((closed, i) => {
+      if (i % 3 === 0) return [];
+      if (i % 3 === 1) return [closed];
+      return [{ ...closed, candles: closed.candles.map((one) => ({ ...one, close: NaN })) }];
+    });
+  }
+
+  #market({ nowMs, market }: Observation): Pick<Observation, "market"> {
     if (this.#on("stale_feed", nowMs)) {
       this.#count("stale_feed");
       const stale: MarketView = {
@@ -221,19 +266,48 @@ export class FaultyVenue implements Venue {
         },
         book: () => null,
       };
-      return { market: stale, candles };
+      return { market: stale };
     }
     if (this.#on("missing_book", nowMs)) {
-      return { market: { ...market, book: () => (this.#count("missing_book"), null) }, candles };
+      return { market: { ...market, book: () => (this.#count("missing_book"), null) } };
     }
     if (this.#on("wide_spread", nowMs)) {
       const book = (ticker: Parameters<MarketView["book"]>[0]) => {
         this.#count("wide_spread");
         return widen(market.book(ticker));
       };
-      return { market: { ...market, book }, candles };
+      return { market: { ...market, book } };
     }
-    return { market, candles };
+    if (this.#on("nan_mark", nowMs)) {
+      const mark: MarketView["mark"] = (ticker) => {
+        const real = market.mark(ticker);
+        this.#count("nan_mark");
+        return real === null ? null : { ...real, px: ticker.length % 2 === 0 ? NaN : -1 };
+      };
+      return { market: { ...market, mark } };
+    }
+    if (this.#on("nan_book", nowMs)) {
+      const book: MarketView["book"] = (ticker) => {
+        const real = market.book(ticker);
+        this.#count("nan_book");
+        return real === null ? null : {
+          ...real,
+          bids: real.bids.map((level) => ({ ...level, priceTicks: level.priceTicks + 0.25 })),
+          asks: real.asks.map((level) => ({ ...level, priceTicks: NaN })),
+        };
+      };
+      return { market: { ...market, book } };
+    }
+    if (this.#on("delisted", nowMs)) {
+      const [gone] = market.tickers;
+      const known: MarketView["market"] = (ticker) => {
+        if (ticker !== gone) return market.market(ticker);
+        this.#count("delisted");
+        return null;
+      };
+      return { market: { ...market, market: known } };
+    }
+    return { market };
   }
 
   /** Refuses instead of the exchange; the answer is heard with the next observation. */

@@ -214,7 +214,8 @@ class SeededRun {
       seed: this.#options.seed,
       before: decision.before,
       memory: decision.memory,
-      seen,
+      // What the engine may believe of it: a price below zero is no price for a checker either.
+      seen: decision.seen,
       decision,
       row,
       submitted,

@@ -126,6 +126,16 @@ export const ATTENTION: Readonly<Record<string, Tell>> = {
     what: `${leg}: its stop does not rest at the exchange`,
     proof: `${fromEntry(n(gain))} · the engine itself still watches it`,
   }),
+  price_missing: ([ageMs], { leg }) => ({
+    what: `${leg} has no price`,
+    proof: n(ageMs) === null
+      ? "never had one · only its stop at the exchange protects it"
+      : `last one ${f.age(n(ageMs)! / 1_000)} ago · only its stop at the exchange protects it`,
+  }),
+  symbol_unlisted: ([lots], { leg }) => ({
+    what: `The exchange does not list the symbol of ${leg}`,
+    proof: `${f.count(n(lots))} lots are held · no new positions until it is known again`,
+  }),
   adopted: ([stop], { leg }) => ({
     what: `${leg} was found open and adopted`,
     proof: `default stop at ${f.price(n(stop))}`,
