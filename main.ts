@@ -10,7 +10,7 @@ import { initConfig } from "./config/init.ts";
 import { buildRules, framesOf, loadConfig, treasuryOf } from "./config/load.ts";
 import { locateConfig } from "./config/locate.ts";
 import { strangerProblem } from "./config/problems.ts";
-import { parsePositions, type PositionRows, positionsOn } from "./config/positions.ts";
+import { type GivenBook, levelsOf, parsePositions, positionsOn } from "./config/positions.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import { CandleFeed } from "./core/venues/feed_candles.ts";
@@ -27,6 +27,7 @@ import { Pacer } from "./state/pacer.ts";
 import { ProgressBar } from "./state/progress.ts";
 import { renderReport, Tally } from "./state/report.ts";
 import { runSession, type SessionOptions } from "./state/session.ts";
+import { untilSignal } from "./state/signals.ts";
 import { readStatus } from "./state/status.ts";
 import { startWeb } from "./web/server.tsx";
 
@@ -111,13 +112,18 @@ async function prepare(play: Play): Promise<
   const { read, seed, candles } = play;
   const runtime = read.config.files["runtime.yaml"];
   const recorded = candles === undefined ? null : await readCandleFeed(candles, play);
-  const rows = play.positions === undefined ? [] : await readPositions(play.positions);
+  const book = play.positions === undefined ? {} : await readPositions(play.positions);
   const { files } = read.config;
   return {
     layout: layoutOf(play.data),
     makeFeed: (recovered) => recorded ?? syntheticFeed(recovered, seed, runtime.sim.history_days),
     rulesFor: ({ baseMs, tickers }) =>
-      buildRules(read.config, { baseMs, tickers, universe: play.universe }),
+      buildRules(read.config, {
+        baseMs,
+        tickers,
+        universe: play.universe,
+        given: levelsOf(book),
+      }),
     framesMs: framesOf(read.config),
     exchange: {
       seed,
@@ -129,7 +135,7 @@ async function prepare(play: Play): Promise<
     genericBucket: bucketOf(files["liquidity_buckets.json"], ""),
     startEquityUsd: runtime.sim.start_equity_usd,
     positionsFor: (feed) => {
-      const { positions, problems } = positionsOn(feed, rows);
+      const { positions, problems } = positionsOn(feed, book);
       if (problems.length === 0) return positions;
       throw new UsageError(problems.map((text) => `${play.positions}: ${text}`).join("\n"));
     },
@@ -177,12 +183,12 @@ function syntheticFeed(recovered: Recovered | null, seed: number, historyDays: n
   return new SyntheticFeed({ seed, historyDays, anchors, nowMs: recovered?.state.nowMs ?? null });
 }
 
-async function readPositions(file: string): Promise<PositionRows> {
+async function readPositions(file: string): Promise<GivenBook> {
   const text = await Deno.readTextFile(file).catch(() => null);
   if (text === null) throw new UsageError(`--positions: expected a file, cannot read "${file}"`);
   const parsed = parsePositions(file, text);
   if ("problems" in parsed) throw new UsageError(parsed.problems.join("\n"));
-  return parsed.rows;
+  return parsed.book;
 }
 
 async function runCommand(flags: RunFlags): Promise<number> {
@@ -203,14 +209,10 @@ async function runCommand(flags: RunFlags): Promise<number> {
     replay: false,
   };
   const session = await prepare(play);
-  return await locked(session, async () => {
-    const stopper = new AbortController();
-    const stopNow = () => stopper.abort();
-    Deno.addSignalListener("SIGINT", stopNow);
-    Deno.addSignalListener("SIGTERM", stopNow);
-    let ticks = 0;
-    const enough = () => flags.ticks !== undefined && ticks >= flags.ticks;
-    try {
+  return await locked(session, () =>
+    untilSignal(async (signal) => {
+      let ticks = 0;
+      const enough = () => flags.ticks !== undefined && ticks >= flags.ticks;
       out(`ballast ${deno.version}, config: ${read.source}, data: ${session.layout.root}\n`);
       const end = await runSession({
         ...session,
@@ -219,10 +221,10 @@ async function runCommand(flags: RunFlags): Promise<number> {
           new Pacer({
             speed: play.speed,
             fromMs: flags.candles === undefined ? feed.startMs + sim.warmup_hours : feed.startMs,
-            signal: stopper.signal,
+            signal,
             onBeat,
           }),
-        stop: () => stopper.signal.aborted || enough(),
+        stop: () => signal.aborted || enough(),
         onTick: () => void (ticks += 1),
         onNote: (note) => err(`${note}\n`),
         serve: async (store, run) => {
@@ -242,11 +244,7 @@ async function runCommand(flags: RunFlags): Promise<number> {
       const { nowMs, seq } = end.memory.pulse;
       out(`stopped after tick ${seq} at ${new Date(nowMs).toISOString()} engine time\n`);
       return end.code;
-    } finally {
-      Deno.removeSignalListener("SIGINT", stopNow);
-      Deno.removeSignalListener("SIGTERM", stopNow);
-    }
-  });
+    }));
 }
 
 /** A page that cannot be served is a mistake of the command line, not of the engine. */
@@ -280,47 +278,48 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
     replay: true,
   };
   const session = await prepare(play);
-  return await locked(session, async () => {
-    const { layout } = session;
-    if (await isThere(layout.journal)) {
-      if (!flags.fresh) {
-        err(`${layout.root} has a journal already: use another --data, or --fresh\n`);
-        return EXIT.usage;
+  return await locked(session, () =>
+    untilSignal(async (signal) => {
+      const { layout } = session;
+      if (await isThere(layout.journal)) {
+        if (!flags.fresh) {
+          err(`${layout.root} has a journal already: use another --data, or --fresh\n`);
+          return EXIT.usage;
+        }
+        out(flags.json ? "" : `old logs moved to ${await moveAside(layout)}\n`);
+        await makeFolders(layout);
       }
-      out(flags.json ? "" : `old logs moved to ${await moveAside(layout)}\n`);
-      await makeFolders(layout);
-    }
-    const tally = new Tally();
-    const bar = new ProgressBar(Deno.stderr.isTerminal() ? err : null);
-    const startedMs = performance.now();
-    const signal = new AbortController().signal;
-    let feedEndMs = 0;
-    const end = await runSession({
-      ...session,
-      makeFeed: (recovered) => {
-        const feed = session.makeFeed(recovered);
-        feedEndMs = feed.endMs ?? 0;
-        return feed;
-      },
-      pacerFor: (_feed, onBeat) => new Pacer({ speed: 0, fromMs: 0, signal, onBeat }),
-      stop: () => false,
-      onTick: (decision) => {
-        tally.count(decision);
-        bar.show(decision.memory.startedMs, decision.memory.pulse.nowMs, feedEndMs);
-      },
-      onNote: (note) => err(`${note}\n`),
-      serve: () => Promise.resolve(() => Promise.resolve()),
-    });
-    bar.clear();
-    const report = tally.report({
-      memory: end.memory,
-      feed: end.feed,
-      wallMs: performance.now() - startedMs,
-      framesMs: session.framesMs,
-    });
-    out(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
-    return end.code;
-  });
+      const tally = new Tally();
+      const bar = new ProgressBar(Deno.stderr.isTerminal() ? err : null);
+      const startedMs = performance.now();
+      let feedEndMs = 0;
+      const end = await runSession({
+        ...session,
+        makeFeed: (recovered) => {
+          const feed = session.makeFeed(recovered);
+          feedEndMs = feed.endMs ?? 0;
+          return feed;
+        },
+        pacerFor: (_feed, onBeat) => new Pacer({ speed: 0, fromMs: 0, signal, onBeat }),
+        stop: () => signal.aborted,
+        onTick: (decision) => {
+          tally.count(decision);
+          bar.show(decision.memory.startedMs, decision.memory.pulse.nowMs, feedEndMs);
+        },
+        onNote: (note) => err(`${note}\n`),
+        serve: () => Promise.resolve(() => Promise.resolve()),
+      });
+      bar.clear();
+      const report = tally.report({
+        memory: end.memory,
+        feed: end.feed,
+        wallMs: performance.now() - startedMs,
+        framesMs: session.framesMs,
+        complete: !signal.aborted,
+      });
+      out(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
+      return end.code;
+    }));
 }
 
 /** Runs with the data directory's lock held, and turns refusals into exit codes. */

@@ -1,5 +1,6 @@
 /** The command line: every command with its options, parsed strictly. It decides nothing else. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { closest, distance } from "fastest-levenshtein";
 import { MODES } from "./files.ts";
 
 export type RunFlags = {
@@ -45,6 +46,7 @@ export type Output = {
 
 const EXIT_OK = 0;
 const EXIT_USAGE = 2;
+const SUGGESTION_DISTANCE_MAX = 3;
 
 /** Parses the arguments, calls the one handler that is meant, and returns the exit code. */
 export async function dispatch(
@@ -85,6 +87,11 @@ export async function dispatch(
     .option("--json", "print as JSON", false)
     .action(async (flags) => void (code = await handlers.status(flags)));
 
+  const stranger = unknownCommand(program, args);
+  if (stranger !== null) {
+    err(`error: unknown command '${args[0]}'\n${stranger}\n(add --help for what is allowed)\n`);
+    return EXIT_USAGE;
+  }
   try {
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
@@ -92,6 +99,16 @@ export async function dispatch(
     throw error;
   }
   return code;
+}
+
+/** `run` is the default command and would take a mistyped one for an argument of its own. */
+function unknownCommand(program: Command, [first]: readonly string[]): string | null {
+  const known = ["help", ...program.commands.map((command) => command.name())];
+  if (first === undefined || first.startsWith("-") || known.includes(first)) return null;
+  const nearest = closest(first, known);
+  return distance(first, nearest) <= SUGGESTION_DISTANCE_MAX
+    ? `(Did you mean ${nearest}?)`
+    : `(Known: ${known.join(", ")})`;
 }
 
 function runCommand(command: Command): Command {

@@ -4,7 +4,7 @@
  */
 import { parse, parseDocument } from "@std/yaml";
 import type { z } from "zod";
-import { exitRules } from "../core/exits/registry.ts";
+import { exitRules, type GivenLevels } from "../core/exits/registry.ts";
 import { navRules } from "../core/nav.ts";
 import { buildLimits } from "../core/risk/limits.ts";
 import { type Bucket, bucketOf, routerRules } from "../core/router/rules.ts";
@@ -78,10 +78,12 @@ const INIT_HINT = '"ballast init" writes it';
  */
 export function buildRules(
   { files }: Config,
-  { baseMs, tickers, universe }: {
+  { baseMs, tickers, universe, given = {} }: {
     baseMs: number;
     tickers: readonly Ticker[];
     universe: "config" | "all";
+    /** Levels of the book that a simulation begins with. */
+    given?: GivenLevels;
   },
 ): Rules {
   const runtime = files["runtime.yaml"];
@@ -104,7 +106,7 @@ export function buildRules(
     nav: navRules(limitKeys),
     limits: buildLimits(limitKeys, files["correlation_groups.json"], slots(strategies)),
     router: routerRules(runtime),
-    exits: exitRules(runtime),
+    exits: exitRules(runtime, given),
     assignments: assignSymbols(strategies, tradable.map(({ ticker }) => ticker)),
     universe: Object.fromEntries(tradable.map((pair) => [pair.ticker, pair])),
     buckets,

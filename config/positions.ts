@@ -1,53 +1,78 @@
-/** The file behind `--positions`: the book a simulated run begins with. */
-import { z } from "zod";
+/**
+ * A book that a simulation begins with: rows as venues and our own surfaces spell them, with levels
+ * where the file knows any. What cannot be read is told row by row; nothing is left out silently.
+ */
+import type { GivenLevels } from "../core/exits/registry.ts";
+import {
+  attachLevels,
+  type LedgerRow,
+  readLegs,
+  readLevels,
+  syncRegistry,
+} from "../core/exits/rows.ts";
 import { floorUnits } from "../core/increments.ts";
-import type { Ticker } from "../core/types.ts";
-import { factor, symbol } from "../core/units.ts";
+import type { Dict } from "../core/types.ts";
 import type { Feed } from "../core/venues/feed.ts";
 import type { SimPosition } from "../core/venues/sim_state.ts";
-import { expectation, problemsOf } from "./problems.ts";
+import { show } from "./problems.ts";
 
-const Positions = z.array(z.strictObject({
-  symbol: symbol(),
-  side: z.enum(["LONG", "SHORT"], { error: "LONG or SHORT" }),
-  qty: factor(1e12, 1e-12),
-  entry_price: factor(1e9, 1e-12),
-  leverage: factor(125, 1).default(1),
-}));
-export type PositionRows = z.output<typeof Positions>;
+/** The legs of a file by key. */
+export type GivenBook = Dict<LedgerRow>;
 
-/** Reads the rows, or tells what is wrong with them. */
+/** Reads `[...]` or `{ positions: [...], entries: { "SYMBOL:SIDE": {...} } }`. */
 export function parsePositions(
   file: string,
   text: string,
-): { readonly rows: PositionRows } | { readonly problems: readonly string[] } {
+): { readonly book: GivenBook } | { readonly problems: readonly string[] } {
   let input: unknown;
   try {
     input = JSON.parse(text);
   } catch (error) {
     return { problems: [`${file}: (whole file): expected JSON, got: ${String(error)}`] };
   }
-  const parsed = Positions.safeParse(input, { error: expectation });
-  if (parsed.success) return { rows: parsed.data };
-  return { problems: problemsOf(file, parsed.error, { input, schema: Positions }) };
+  const given = Array.isArray(input) ? { positions: input } : input;
+  const legs = readLegs(given);
+  const { entries } = (given ?? {}) as { readonly entries?: unknown };
+  const levels = readLevels(entries === undefined ? null : { entries });
+  const { rows, removed } = syncRegistry(legs, levels.rows, { removeStale: true, seed: null });
+  const rowOf = (row: number) => (given as { positions: readonly unknown[] }).positions[row];
+  const problems = [
+    ...legs.bad.map(({ row, problem }) =>
+      row < 0
+        ? `${file}: positions: ${problem}, got ${show(given)}`
+        : `${file}: positions[${row}]: ${problem}, got ${show(rowOf(row))}`
+    ),
+    ...levels.bad.map((key) => `${file}: entries.${key}: expected levels above 0`),
+    ...removed.map((key) => `${file}: entries.${key}: expected a position of this file, got none`),
+  ];
+  return problems.length > 0 ? { problems } : { book: attachLevels(legs.legs, rows) };
 }
 
-/** The rows as positions of the exchange; a row it cannot hold is a problem. */
+/** The book as positions of the exchange; a leg it cannot hold is a problem. */
 export function positionsOn(
   feed: Feed,
-  rows: PositionRows,
+  book: GivenBook,
 ): { readonly positions: readonly SimPosition[]; readonly problems: readonly string[] } {
   const positions: SimPosition[] = [];
   const problems: string[] = [];
-  rows.forEach(({ symbol, side, qty, entry_price, leverage }, i) => {
-    const ticker = symbol as Ticker;
+  for (const [key, { ticker, side, qty, entryPx, leverage }] of Object.entries(book)) {
     const market = feed.market(ticker);
     const lots = market === null ? 0 : floorUnits(qty, market.lot);
     if (market === null) {
-      problems.push(`[${i}].symbol: expected a symbol of the feed, got "${symbol}"`);
+      problems.push(`${key}: expected a symbol of the feed, got "${ticker}"`);
     } else if (lots === 0) {
-      problems.push(`[${i}].qty: expected at least ${market.lot.text}, got ${qty}`);
-    } else positions.push({ ticker, side, lots, entryPx: entry_price, leverage });
-  });
+      problems.push(`${key}: expected a quantity of at least ${market.lot.text}, got ${qty}`);
+    } else if (entryPx === null) {
+      problems.push(`${key}: expected an entry price above 0, got none`);
+    } else positions.push({ ticker, side, lots, entryPx, leverage: leverage ?? 1 });
+  }
   return { positions, problems };
+}
+
+/** The levels the file knows, by leg: they protect it from its adoption on. */
+export function levelsOf(book: GivenBook): GivenLevels {
+  return Object.fromEntries(
+    Object.entries(book).filter(([, { slPx, tpPx }]) => slPx !== null || tpPx !== null)
+      .map(([key, { slPx, tpPx }]) => [key, { slPx, tpPx }]),
+  );
 }

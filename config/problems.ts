@@ -102,7 +102,8 @@ function pathText(path: readonly PropertyKey[]): string {
   ).join("");
 }
 
-function show(value: unknown): string {
+/** A value as it stands in a file, cut where it is long. */
+export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;

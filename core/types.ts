@@ -13,7 +13,6 @@ export type Ticker = Brand<string, "Ticker">;
 
 /** The side of a position. Orders say which side they act on and whether they open or close it. */
 export type Side = "LONG" | "SHORT";
-export const SIDES: readonly Side[] = ["LONG", "SHORT"];
 
 /** One leg of one symbol: the key of positions, ledger, registry and surfaces. */
 export type PositionKey = `${string}:${Side}`;

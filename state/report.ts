@@ -69,12 +69,14 @@ export class Tally {
 
   /** The report; `wallMs` is how long the run took on this machine. */
   report(
-    { memory, feed, wallMs, framesMs }: {
+    { memory, feed, wallMs, framesMs, complete }: {
       memory: Memory;
       feed: Feed;
       wallMs: number;
       /** Timeframes the strategies wanted. */
       framesMs: readonly number[];
+      /** False when the run was stopped before its feed had ended. */
+      complete: boolean;
     },
   ) {
     const candles = candlesPlayed(feed, memory);
@@ -82,6 +84,7 @@ export class Tally {
       feed: feed.id,
       from: new Date(feed.startMs).toISOString(),
       to: new Date(memory.pulse.nowMs).toISOString(),
+      complete,
       symbols: feed.tickers.length,
       candle: timeframeLabel(feed.baseMs),
       timeframes_replaced: substitutions(framesMs, feed.baseMs),
@@ -153,6 +156,7 @@ export function renderReport(report: Report): string {
     ...report.timeframes_replaced.map(({ wanted, used }) =>
       `a strategy for ${wanted} ran on ${used}, the feed's own`
     ),
+    ...report.complete ? [] : ["stopped before the end of the candles"],
     "",
     `NAV            ${usd(report.nav_start)} -> ${usd(report.nav_end)}  (${
       frac(report.return_frac)

@@ -39,6 +39,17 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
   [/^core\/venues\//, "core/router/rules.ts", "books are as wide as their bucket (type)"],
 ];
 
+/** Exports that only tests use today, each with who is going to. */
+export const UNUSED_EXPORTS: readonly (readonly [path: string, name: string, why: string])[] = [
+  ["core/increments.ts", "unitsToText", "a venue with a wire writes decimals exactly"],
+  ["core/stats.ts", "logReturns", "the tail of the risk gate"],
+  ["core/stats.ts", "ewmaVolatility", "the tail of the risk gate"],
+  ["core/stats.ts", "quantile", "slippage quartiles of the router"],
+  ["core/stats.ts", "offer", "slippage quartiles of the router"],
+  ["core/risk/mod.ts", "CHECK_IDS", "the limit test walks the checks by their ids"],
+  ["core/risk/mod.ts", "VETO_REASONS", "every reason has words on the page"],
+];
+
 /** Functions that are tables: one case per variant, nothing decided. */
 const TABLES: readonly (readonly [path: string, name: string])[] = [
   ["state/log_rows.ts", "bodyOf"],
@@ -69,6 +80,7 @@ export const RULES: readonly Rule[] = [
   },
   { name: "imports make no circle", check: circles },
   { name: "every file is needed by another", check: dead },
+  { name: "the product uses what it exports", check: unused },
   {
     name: "files are short",
     check: (path, text) => {
@@ -242,6 +254,29 @@ function dead(path: string, _text: string, all: Sources): Finding[] {
     if (importsOf(other, text).some(({ target }) => target === path)) return [];
   }
   return [`${path}: nobody imports it`];
+}
+
+/** Code that only a test calls is no part of the product, and proves nothing about it. */
+function unused(path: string, text: string, all: Sources): Finding[] {
+  if (isTest(path)) return [];
+  const values = /^export (?:async )?(?:function\*?|const|class) (\w+)/gm;
+  return [...codeOf(text).matchAll(values)].map(([, name]) => name!).filter((name) => {
+    if (UNUSED_EXPORTS.some(([file, known]) => file === path && known === name)) return false;
+    const uses = new RegExp(`\\b${name}\\b`, "g");
+    if ((codeKnown(path, text).match(uses) ?? []).length > 1) return false;
+    return ![...all].some(([other, otherText]) =>
+      other !== path && !isTest(other) && uses.test(codeKnown(other, otherText))
+    );
+  }).map((name) => `${path}: nothing in the product uses ${name}`);
+}
+
+const codeOfKnown = new Map<string, string>();
+
+function codeKnown(path: string, text: string): string {
+  const key = `${path}\n${text}`;
+  const known = codeOfKnown.get(key) ?? codeOf(text);
+  codeOfKnown.set(key, known);
+  return known;
 }
 
 function longFunctions(path: string, text: string, limit: number): Finding[] {

@@ -1,7 +1,15 @@
 /** The tree obeys its architecture, and every rule is shown to bite. */
 import assert from "node:assert/strict";
 import { lane } from "./lanes.ts";
-import { BETWEEN_PARTS, importsOf, type Rule, RULES, type Sources } from "./tidy_rules.ts";
+import {
+  BETWEEN_PARTS,
+  codeOf,
+  importsOf,
+  type Rule,
+  RULES,
+  type Sources,
+  UNUSED_EXPORTS,
+} from "./tidy_rules.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const FOLDERS = ["core", "config", "state", "web", "tests"];
@@ -28,6 +36,21 @@ lane("every exception between parts is still needed", {
         from.test(path) && importsOf(path, text).some(({ target }) => target === to)
       );
       assert.ok(isUsed, `${from} -> ${to} (${why})`);
+    }
+  },
+});
+
+lane("every export that only tests use is still there, and still only theirs", {
+  needs: ["read"],
+  run: async () => {
+    const all = await readSources();
+    for (const [path, name, why] of UNUSED_EXPORTS) {
+      assert.match(all.get(path) ?? "", new RegExp(`^export .*\\b${name}\\b`, "m"), why);
+      const users = [...all].filter(([other, text]) =>
+        other !== path && !other.startsWith("tests/") &&
+        new RegExp(`\\b${name}\\b`).test(codeOf(text))
+      );
+      assert.deepEqual(users.map(([user]) => user), [], `${name} is used: ${why}`);
     }
   },
 });
@@ -69,6 +92,9 @@ const FIXTURES: Readonly<Record<string, readonly Fixture[]>> = {
     { path: "core/history.ts", text: 'import { x } from "./history.ts";\n' },
   ],
   "every file is needed by another": [{ path: "core/forgotten.ts", text: "export {};\n" }],
+  "the product uses what it exports": [
+    { path: "core/stats.ts", text: "export const mean = 1;\nexport function lonely() {}\n" },
+  ],
   "files are short": [{ path: "core/stats.ts", text: "const x = 1;\n".repeat(401) }],
   "functions are short": [
     { path: "core/stats.ts", text: `function f() {\n${"  g();\n".repeat(70)}}\n` },
@@ -164,10 +190,10 @@ Deno.test("words in comments and texts are no code", () => {
   const text = [
     "// Date.now() and crypto. are named here, and 100 of them",
     '/** Deno.open("x", { write: true }) */',
-    'export const x = "Math.random() catch 100";',
-    "export const y = /Date.now|catch/;",
-    "export const z = `console.log ${x} percent`;",
-    "export const max_nav_pct = frac(0.5), w = factor(100);",
+    'const x = "Math.random() catch 100";',
+    "const y = /Date.now|catch/;",
+    "const z = `console.log ${x} percent`;",
+    "const max_nav_pct = frac(0.5), mean = factor(100);",
   ].join("\n");
   const all = new Map([...TIDY, ["core/stats.ts", text]]);
   const findings = RULES.filter(({ name }) => !name.startsWith("imports"))

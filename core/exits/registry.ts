@@ -6,9 +6,10 @@
 import { z } from "zod";
 import { count, factor, frac, seconds } from "../units.ts";
 import type { EngineEvent } from "../events.ts";
-import type { ExitReason, Levels, PositionKey, Side, Ticker } from "../types.ts";
+import type { Dict, ExitReason, Levels, PositionKey, Side, Ticker } from "../types.ts";
 import { positionKey, signOf } from "../types.ts";
 import type { Holding } from "./ledger.ts";
+import { levelDue } from "./scan.ts";
 
 /** Keys of `runtime.yaml` that belong to the exits. */
 export const exitsShape = {
@@ -26,9 +27,13 @@ export const exitsShape = {
 const ExitKeys = z.object(exitsShape);
 export type ExitRules = ReturnType<typeof exitRules>;
 
+/** Levels somebody gave for legs that the engine did not open, by leg. */
+export type GivenLevels = Dict<Pick<Levels, "slPx" | "tpPx">>;
+
 /** Turns the parsed keys into rules. */
-export function exitRules({ exits }: z.output<typeof ExitKeys>) {
+export function exitRules({ exits }: z.output<typeof ExitKeys>, given: GivenLevels = {}) {
   return {
+    given,
     venueStops: exits.venue_stops,
     unprotectedGraceMs: exits.unprotected_grace_s,
     flattenUnprotected: exits.flatten_unprotected,
@@ -97,19 +102,24 @@ export function register(
 }
 
 /**
- * Registers a leg nobody has levels for: adopted, manual, lost. Anchored at the entry price when
- * the mark is between the levels that gives, else at the mark, so that nothing fires at once.
+ * Registers a leg the engine did not open: adopted, manual, lost. Levels that were given for it
+ * hold as they are; a stop nobody gave is anchored at the entry price. What the mark has passed
+ * already is anchored anew at the mark, so that nothing fires at once.
  */
 export function seed(
   holding: Holding,
   { markPx, atr, nowMs }: { markPx: number | null; atr: number | null; nowMs: number },
   rules: ExitRules,
 ): { guard: Guard; event: EngineEvent; breached: boolean } {
-  const { side, entryPx } = holding;
+  const { ticker, side, entryPx } = holding;
   const levelsAt = (anchorPx: number) =>
     seedLevels({ side, anchorPx, atr: atr ?? anchorPx * rules.fallbackAtrFrac }, rules);
-  const wished = levelsAt(entryPx);
-  const breached = markPx !== null && !isBetween(markPx, wished);
+  const given = rules.given[positionKey(ticker, side)];
+  const anchored = levelsAt(entryPx);
+  const wished = given === undefined
+    ? anchored
+    : { ...anchored, slPx: given.slPx ?? anchored.slPx, tpPx: given.tpPx };
+  const breached = markPx !== null && levelDue({ side, ...wished }, markPx) !== null;
   const levels = breached ? levelsAt(markPx) : wished;
   const source = holding.source === "adopted" ? "adopted" : "seed";
   return { ...born(holding, { levels, source, change: "seeded", nowMs }), breached };
@@ -175,8 +185,4 @@ function born(
     source,
   };
   return { guard, event };
-}
-
-function isBetween(px: number, { slPx, tpPx }: Levels): boolean {
-  return px > Math.min(slPx!, tpPx!) && px < Math.max(slPx!, tpPx!);
 }

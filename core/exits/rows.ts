@@ -149,17 +149,14 @@ export type Synced = {
 };
 
 /**
- * Brings levels in step with legs: a leg without any level is seeded from its entry, levels without
- * a leg go. Legs that were not read completely remove nothing. Twice is the same as once.
+ * Brings levels in step with legs: a leg without any level is seeded from its entry where there are
+ * rules for it, levels without a leg go. Legs that were not read completely remove nothing. Twice is
+ * the same as once.
  */
 export function syncRegistry(
   { legs, complete }: LegRows,
   levels: Dict<LevelRow>,
-  { seedMissing, removeStale, seed }: {
-    seedMissing: boolean;
-    removeStale: boolean;
-    seed: SeedRules;
-  },
+  { removeStale, seed }: { removeStale: boolean; seed: SeedRules | null },
 ): Synced {
   const open = new Set<string>(legs.map(legKey));
   const removed = removeStale && complete
@@ -171,7 +168,7 @@ export function syncRegistry(
   for (const leg of legs) {
     const key = legKey(leg);
     const covered = (rows[key]?.slPx ?? null) !== null || (rows[key]?.tpPx ?? null) !== null;
-    if (covered || !seedMissing || leg.entryPx === null) continue;
+    if (covered || seed === null || leg.entryPx === null) continue;
     rows[key] = seedRow(leg.side, leg.entryPx, seed);
     seeded.push(key);
   }

@@ -140,12 +140,6 @@ export function isSettled(order: Order): boolean {
   return order.state === "done" && order.filledLots >= (order.executedLots ?? 0);
 }
 
-/** Lots that may still be filled: reserved exposure until the order is settled. */
-export function workingLots(order: Order): number {
-  const total = order.state === "done" ? order.executedLots ?? order.lots : order.lots;
-  return Math.max(0, total - order.filledLots);
-}
-
 /** What time alone does to an order: silence becomes a question, a missing trade is asked for. */
 export function tendOrder(
   order: Order,

@@ -43,6 +43,9 @@ export class SimVenue implements Venue {
     this.#options = options;
     this.#exchange = new SimExchange(options.feed, options.rules, options.state);
     this.#gap = options.gap;
+    // A feed that was played to its end and left in order has nothing more to show.
+    const { feed, state, gap } = options;
+    this.#ended = feed.endMs !== null && state.nowMs >= feed.endMs && !gap;
   }
 
   /** The exchange's own books: for checkers and for the report, never for decisions. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
 import { BUCKET_MS, funnelOf, watch, type WatcherState } from "../../core/diagnostics.ts";
 import { sortedEntries } from "../../core/dict.ts";
+import { hasMismatch } from "../../core/exits/ledger.ts";
 import { signOf } from "../../core/types.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
 import { reconciliationOf } from "./positions.ts";
@@ -312,7 +313,7 @@ function exitPipeline(published: Published) {
     tp_sl_missing_count: open - registered,
     underwater_without_tp_sl_count: underwater,
     tp_sl_coverage_pct: open === 0 ? null : registered / open,
-    ledger_registry_mismatch: Object.values(lists).some((keys) => keys.length > 0),
+    ledger_registry_mismatch: hasMismatch(lists),
     mismatch_breakdown: {
       missing_ledger_positions: lists.missingLedger.length,
       ghost_ledger_entries: lists.ghostLedger.length,

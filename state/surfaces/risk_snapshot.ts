@@ -1,5 +1,6 @@
 /** `risk_snapshot.json`: the state of risk, every cap beside its value. */
 import { z } from "zod";
+import { hasMismatch } from "../../core/exits/ledger.ts";
 import { type AccountView, viewAccount } from "../../core/nav.ts";
 import type { Limits } from "../../core/risk/limits.ts";
 import { RISK_MODES, riskMode } from "../../core/risk/mode.ts";
@@ -174,8 +175,7 @@ export function projectRiskSnapshot(published: Published) {
   const navUsd = memory.nav.level?.navUsd ?? null;
   const share = (usd: number | null) =>
     usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
-  const lists = reconciliationOf(published);
-  const mismatch = Object.values(lists).some((keys) => keys.length > 0);
+  const mismatch = hasMismatch(reconciliationOf(published));
   return {
     risk_mode: mode,
     risk_mode_reason: reason,

@@ -28,7 +28,7 @@ import ledgerSync from "../golden/runtime/ledger_sync.json" with { type: "json" 
 import percentile from "../golden/runtime/percentile.json" with { type: "json" };
 import tpSlSeedFormula from "../golden/runtime/tp_sl_seed_formula.json" with { type: "json" };
 import { adapter, Refusal } from "../golden_adapters/adapter.ts";
-import { ADAPTERS } from "../golden_adapters/mod.ts";
+import { adapterOf, ADAPTERS } from "../golden_adapters/mod.ts";
 import { judgeFile } from "../golden_judge.ts";
 
 const FILES: Readonly<Record<string, unknown>> = {
@@ -59,6 +59,15 @@ const TABLES: Readonly<Record<string, unknown>> = { "precision_table.json": prec
 
 Deno.test("every adapter has its vector file here, and every file its adapter", () => {
   assert.deepEqual(ADAPTERS.map(({ file }) => file).toSorted(), Object.keys(FILES).toSorted());
+});
+
+Deno.test("a vector file finds its adapter by name, whatever is added to it", () => {
+  for (const { file } of ADAPTERS) assert.equal(adapterOf(`/x/${file}.json`)?.file, file);
+  assert.equal(adapterOf("/x/rsi_more.json")?.file, "rsi");
+  assert.equal(adapterOf("rsi.held-back.json")?.file, "rsi");
+  assert.equal(adapterOf("/x/rsii.json"), null);
+  assert.equal(adapterOf("/x/unknown.json"), null);
+  assert.equal(adapterOf(""), null);
 });
 
 for (const adapter of ADAPTERS) {

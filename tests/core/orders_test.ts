@@ -11,7 +11,6 @@ import {
   questionOrder,
   sendOrder,
   tendOrder,
-  workingLots,
 } from "../../core/router/orders.ts";
 import { EMPTY_STATS, learn, qualityOf, type SymbolStats } from "../../core/router/quality.ts";
 import { makerTicks, takerTicks, touchOf } from "../../core/router/quote.ts";
@@ -85,10 +84,8 @@ Deno.test("an order is open once acknowledged, and only the first word counts", 
 Deno.test("an order is settled when every executed lot has been booked", () => {
   const over = heard(sent(), ack(), done(5));
   assert.equal(isSettled(over), false);
-  assert.equal(workingLots(over), 5);
   assert.equal(isSettled(bookLots(over, 4)), false);
   assert.equal(isSettled(bookLots(over, 5)), true);
-  assert.equal(workingLots(bookLots(over, 5)), 0);
   assert.equal(isSettled(heard(sent(), done(0, "cancelled"))), true);
   const early = heard(bookLots(sent(), 3), done(2, "cancelled"));
   assert.equal(early.executedLots, 3, "a booked trade has happened whatever the count says");

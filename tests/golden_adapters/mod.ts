@@ -5,10 +5,26 @@ import { RISK } from "./risk.ts";
 import { ROUTER } from "./router.ts";
 import { RUNTIME } from "./runtime.ts";
 
-export const ADAPTERS: readonly Adapter[] = [...INTEL, ...RISK, ...ROUTER, ...RUNTIME];
+const AREAS: Readonly<Record<string, readonly Adapter[]>> = {
+  intel: INTEL,
+  risk: RISK,
+  router: ROUTER,
+  runtime: RUNTIME,
+};
 
-/** The adapter of a vector file, by the file's name alone. */
+export const ADAPTERS: readonly Adapter[] = Object.values(AREAS).flat();
+
+/**
+ * The adapter of a vector file, by its name: `rsi.json` and `rsi_more.json` are the adapter `rsi`'s.
+ * Where two areas have a file of one name, the folder decides.
+ */
 export function adapterOf(path: string): Adapter | null {
-  const name = path.split("/").at(-1);
-  return ADAPTERS.find(({ file }) => name === `${file}.json`) ?? null;
+  const [name, area] = path.split("/").toReversed();
+  const stem = name!.replace(/\.json$/, "");
+  const named = ADAPTERS.filter(({ file }) =>
+    stem === file || (stem.startsWith(file) && /^[._-]/.test(stem.slice(file.length)))
+  );
+  const [best] = named.filter(({ file }) => named.every((other) => file.startsWith(other.file)));
+  const twins = named.filter(({ file }) => file === best?.file);
+  return twins.find((twin) => AREAS[area ?? ""]?.includes(twin)) ?? best ?? null;
 }

@@ -132,9 +132,8 @@ const ledgerSync = adapter<Sync>("ledger_sync", ({ options, ...files }) => {
   const legs = readLegs(content(files.positions_state));
   const before = readLevels(content(files.position_tp_sl)).rows;
   const synced = syncRegistry(legs, before, {
-    seedMissing: seed_missing ?? true,
     removeStale: remove_stale ?? true,
-    seed: { slAtrMult, tpAtrMult, atrFrac },
+    seed: seed_missing ?? true ? { slAtrMult, tpAtrMult, atrFrac } : null,
   });
   const ledger = attachLevels(legs.legs, synced.rows);
   const untouched = synced.seeded.length === 0 && synced.removed.length === 0;

@@ -10,6 +10,8 @@ type StartOptions = {
   readonly cwd?: string;
   /** A compiled binary; without one the sources are run. */
   readonly binary?: string;
+  /** Says nothing before its end: nobody waits for its first words. */
+  readonly quiet?: boolean;
 };
 
 function command(args: readonly string[], { env = {}, cwd, binary }: StartOptions): Deno.Command {
@@ -50,7 +52,7 @@ export async function startBallast(
   const child = command(args, options).spawn();
   const stderr = new Response(child.stderr).text();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let out = (await reader.read()).value ?? "";
+  let out = options.quiet ? "" : (await reader.read()).value ?? "";
   const pageAt = Promise.withResolvers<string | null>();
   const rest = (async () => {
     for (;;) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FILE_NAMES } from "../../config/files.ts";
 import { schemaPath, schemaText } from "../../config/init.ts";
 import { inTempDir, lane } from "../lanes.ts";
-import { ballast, surface } from "./ballast.ts";
+import { ballast, startBallast, surface } from "./ballast.ts";
 import { writeCandles } from "./candles.ts";
 
 const NEEDS = ["read", "write", "run", "env"] as const;
@@ -23,7 +23,9 @@ lane("help, version and mistakes on the command line", {
     const flag = await ballast(["run", "--spede", "5"]);
     assert.deepEqual([flag.code, /Did you mean --speed\?/.test(flag.err)], [2, true]);
     const command = await ballast(["replai"]);
-    assert.equal(command.code, 2, command.err);
+    assert.deepEqual([command.code, /Did you mean replay\?/.test(command.err)], [2, true]);
+    const stranger = await ballast(["frobnicate"]);
+    assert.deepEqual([stranger.code, /Known: help, run/.test(stranger.err)], [2, true]);
     const port = await ballast(["run", "--port", "99999"]);
     assert.match(port.err, /Expected a port up to 65535/);
     assert.equal(port.code, 2);
@@ -228,15 +230,66 @@ lane("a run can begin with a given book", {
       assert.equal(code, 0, err);
       const ledger = JSON.stringify(await surface(`${dir}/a`, "positions_ledger.json"));
       assert.match(ledger, /BTCUSDT:LONG/);
-      await Deno.writeTextFile(file, JSON.stringify([{ ...row, side: "UP" }]));
-      const side = await ballast([...run, "--data", `${dir}/b`]);
-      assert.deepEqual([side.code, /\[0\]\.side: expected LONG or SHORT/.test(side.err)], [
-        2,
-        true,
-      ]);
-      await Deno.writeTextFile(file, JSON.stringify([{ ...row, symbol: "NOPEUSDT" }]));
-      const symbol = await ballast([...run, "--data", `${dir}/b`]);
-      assert.deepEqual([symbol.code, /expected a symbol of the feed/.test(symbol.err)], [2, true]);
+      const levels = { stop_loss_price: 41_000, take_profit_price: 180_000 };
+      const book = { positions: [row], entries: { "BTCUSDT:LONG": levels } };
+      await Deno.writeTextFile(file, JSON.stringify(book));
+      const ticks = run.toSpliced(run.indexOf("3"), 1, "30");
+      assert.equal((await ballast([...ticks, "--data", `${dir}/levels`])).code, 0);
+      const guarded = JSON.stringify(await surface(`${dir}/levels`, "positions_ledger.json"));
+      assert.match(guarded, /"sl":41000/, "levels that were given hold from the adoption on");
+      assert.match(guarded, /"tp":180000/);
+
+      const refused: readonly (readonly [given: unknown, told: RegExp])[] = [
+        [[{ ...row, side: "UP" }], /positions\[0\]: expected LONG, SHORT or BOTH, got \{/],
+        [[{ ...row, symbol: "NOPEUSDT" }], /NOPEUSDT:LONG: expected a symbol of the feed/],
+        [[{ ...row, qty: "much" }], /positions\[0\]: expected a quantity/],
+        [[{ ...row, entry_price: 0 }], /BTCUSDT:LONG: expected an entry price above 0/],
+        [{ rows: [row] }, /positions: expected a list of positions/],
+        [{ positions: [row], entries: { "ETHUSDT:LONG": levels } }, /entries\.ETHUSDT:LONG: expec/],
+        [
+          { positions: [row], entries: { "BTCUSDT:LONG": { stop_loss_price: -1 } } },
+          /levels above/,
+        ],
+      ];
+      for (const [given, told] of refused) {
+        await Deno.writeTextFile(file, JSON.stringify(given));
+        const answer = await ballast([...run, "--data", `${dir}/b`]);
+        assert.equal(answer.code, 2, JSON.stringify(given));
+        assert.match(answer.err, told);
+      }
+    }),
+});
+
+lane("Ctrl-C ends a replay in order, with its report", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeCandles(`${dir}/candles`, { seed: 3, hours: 24 * 40, minutes: 15 });
+      const args = ["replay", "--candles", `${dir}/candles`, "--data", `${dir}/data`, "--json"];
+      const running = await startBallast(args, { quiet: true });
+      const journal = `${dir}/data/logs/execution/journal.jsonl`;
+      while (!await Deno.stat(journal).then(({ size }) => size > 100_000, () => false)) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const { code, out, err } = await running.end("SIGINT");
+      assert.equal(code, 0, err);
+      const report = JSON.parse(out) as { complete: boolean; ticks: number };
+      assert.equal(report.complete, false);
+      const log = await Deno.readTextFile(`${dir}/data/logs/execution/engine.jsonl`);
+      assert.match(log.trimEnd().split("\n").at(-1)!, /"event":"stop".*"code":0/);
+    }),
+});
+
+lane("candles that were played to their end are not played on", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeCandles(`${dir}/candles`, { seed: 3, hours: 30, minutes: 15, symbols: 2 });
+      const args = ["run", "--candles", `${dir}/candles`, "--data", dir, "--speed", "0"];
+      const ends = async () => /tick (\d+)/.exec((await ballast([...args, "--no-web"])).out)![1];
+      const first = await ends();
+      assert.equal(await ends(), first);
+      assert.equal(await ends(), first);
     }),
 });
 

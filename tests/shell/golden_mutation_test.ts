@@ -81,9 +81,9 @@ lane("a turned operator in the product turns its recorded vectors red", {
 
 async function runGolden(cwd: string, file: string): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-read=.", "tests/golden.ts", file],
+    args: ["run", "--quiet", "--allow-read=.", "--allow-env=INIT_CWD", "tests/golden.ts", file],
     cwd,
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", INIT_CWD: cwd },
     stdout: "piped",
     stderr: "piped",
   });
