@@ -4,13 +4,12 @@
  */
 import { effectiveValues, renderCheck } from "./config/check.ts";
 import { dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
-import { environmentProblem, killSwitch } from "./config/environment.ts";
-import { FILE_NAMES, type Mode } from "./config/files.ts";
+import { killSwitch, refuseEnvironment, resolveMode } from "./config/environment.ts";
 import { initConfig } from "./config/init.ts";
-import { buildRules, framesOf, loadConfig, treasuryOf } from "./config/load.ts";
-import { locateConfig } from "./config/locate.ts";
-import { strangerProblem } from "./config/problems.ts";
+import { buildRules, framesOf, treasuryOf } from "./config/load.ts";
+import { type Read, readConfig } from "./config/locate.ts";
 import { type GivenBook, levelsOf, parsePositions, positionsOn } from "./config/positions.ts";
+import { Refusal } from "./core/assert.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import { CandleFeed } from "./core/venues/feed_candles.ts";
@@ -22,7 +21,6 @@ import { readCandles } from "./state/candles.ts";
 import { isThere } from "./state/files.ts";
 import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
 import { takeLock } from "./state/lock.ts";
-import { ForeignDataError } from "./state/open.ts";
 import { Pacer } from "./state/pacer.ts";
 import { ProgressBar } from "./state/progress.ts";
 import { renderReport, Tally } from "./state/report.ts";
@@ -34,7 +32,6 @@ import { startWeb } from "./web/server.tsx";
 const EXIT = { ok: 0, dead: 1, usage: 2, busy: 3 } as const;
 const ROOT = import.meta.dirname!;
 const BUILT_IN_CONFIG = `${ROOT}/config`;
-class UsageError extends Error {}
 
 function out(text: string): void {
   writeAll(Deno.stdout, text);
@@ -50,46 +47,11 @@ function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): v
   while (written < bytes.length) written += to.writeSync(bytes.subarray(written));
 }
 
-async function readConfig(given: string | undefined) {
+function configOf({ config: given }: { readonly config?: string }): Promise<Read> {
   const besideBinary = Deno.build.standalone
     ? `${Deno.execPath().replace(/\/[^/]*$/, "")}/config`
     : null;
-  const located = await locateConfig({ given, besideBinary, builtIn: BUILT_IN_CONFIG });
-  if ("problem" in located) throw new UsageError(located.problem);
-  const loaded = loadConfig(located.texts);
-  const problems = [
-    ...located.strangers.map((name) => strangerProblem(name, FILE_NAMES)),
-    ...loaded.kind === "problems" ? loaded.problems : [],
-  ];
-  if (loaded.kind === "problems" || problems.length > 0) {
-    const n = problems.length;
-    const head = `${located.source}: ${n} ${n === 1 ? "problem" : "problems"}`;
-    throw new UsageError([head, ...problems].join("\n"));
-  }
-  return { ...located, config: loaded.config, hash: digest([JSON.stringify(located.texts)]) };
-}
-
-type Read = Awaited<ReturnType<typeof readConfig>>;
-
-function refuseForeignEnvironment(): void {
-  const problem = environmentProblem(Deno.env.get);
-  if (problem !== null) throw new UsageError(problem);
-}
-
-/** Only the simulated exchange is built in; other modes are refused, never silently simulated. */
-function resolveMode(given: Mode | undefined, { config, builtIn }: Read): "sim" {
-  const mode = given ?? config.files["runtime.yaml"].mode;
-  if (mode === "live" && builtIn) {
-    throw new UsageError(
-      "--mode live never runs on built-in defaults: write a config folder first",
-    );
-  }
-  if (mode !== "sim") {
-    throw new UsageError(
-      `mode ${mode} needs a live venue, and this build has none: use --mode sim`,
-    );
-  }
-  return mode;
+  return readConfig({ given, besideBinary, builtIn: BUILT_IN_CONFIG });
 }
 
 type Play = {
@@ -137,7 +99,7 @@ async function prepare(play: Play): Promise<
     positionsFor: (feed) => {
       const { positions, problems } = positionsOn(feed, book);
       if (problems.length === 0) return positions;
-      throw new UsageError(problems.map((text) => `${play.positions}: ${text}`).join("\n"));
+      throw new Refusal(problems.map((text) => `${play.positions}: ${text}`).join("\n"));
     },
     facts: await processFacts(play, read),
     treasury: treasuryOf(read.config),
@@ -170,10 +132,10 @@ async function processFacts(
 
 async function readCandleFeed(folder: string, { fromMs, toMs }: Play): Promise<CandleFeed> {
   const read = await readCandles(folder);
-  if (read.kind === "problems") throw new UsageError(read.problems.join("\n"));
+  if (read.kind === "problems") throw new Refusal(read.problems.join("\n"));
   const feed = new CandleFeed(read.tables, { baseMs: read.baseMs, fromMs, toMs });
   if (feed.startMs >= feed.endMs) {
-    throw new UsageError(`${folder}: no candle lies between --from and --to`);
+    throw new Refusal(`${folder}: no candle lies between --from and --to`);
   }
   return feed;
 }
@@ -185,15 +147,15 @@ function syntheticFeed(recovered: Recovered | null, seed: number, historyDays: n
 
 async function readPositions(file: string): Promise<GivenBook> {
   const text = await Deno.readTextFile(file).catch(() => null);
-  if (text === null) throw new UsageError(`--positions: expected a file, cannot read "${file}"`);
+  if (text === null) throw new Refusal(`--positions: expected a file, cannot read "${file}"`);
   const parsed = parsePositions(file, text);
-  if ("problems" in parsed) throw new UsageError(parsed.problems.join("\n"));
+  if ("problems" in parsed) throw new Refusal(parsed.problems.join("\n"));
   return parsed.book;
 }
 
 async function runCommand(flags: RunFlags): Promise<number> {
-  refuseForeignEnvironment();
-  const read = await readConfig(flags.config);
+  refuseEnvironment(Deno.env.get);
+  const read = await configOf(flags);
   resolveMode(flags.mode, read);
   const { sim } = read.config.files["runtime.yaml"];
   const play: Play = {
@@ -258,13 +220,13 @@ async function servePage(page: Omit<Parameters<typeof startWeb>[0], "assets">) {
       : error instanceof Error
       ? error.message
       : String(error);
-    throw new UsageError(`cannot serve the page on ${at}: ${why}`);
+    throw new Refusal(`cannot serve the page on ${at}: ${why}`);
   }
 }
 
 async function replayCommand(flags: ReplayFlags): Promise<number> {
-  refuseForeignEnvironment();
-  const read = await readConfig(flags.config);
+  refuseEnvironment(Deno.env.get);
+  const read = await configOf(flags);
   const play: Play = {
     read,
     data: flags.data,
@@ -341,7 +303,7 @@ async function locked(
 }
 
 async function checkCommand(flags: { config?: string; json: boolean }): Promise<number> {
-  const { config, source } = await readConfig(flags.config);
+  const { config, source } = await configOf(flags);
   const values = effectiveValues(config);
   out(
     flags.json
@@ -389,7 +351,7 @@ async function main(): Promise<number> {
       status: statusCommand,
     }, { version, out, err });
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof ForeignDataError)) throw error;
+    if (!(error instanceof Refusal)) throw error;
     err(`${error.message}\n`);
     return EXIT.usage;
   }

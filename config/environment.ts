@@ -1,4 +1,7 @@
 /** What the environment may say. Anything else is in the config files or on the command line. */
+import { Refusal } from "../core/assert.ts";
+import type { Mode } from "./files.ts";
+import type { Read } from "./locate.ts";
 
 /** Switches of other systems: here they would do nothing, so they refuse the start. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -10,13 +13,24 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 type Lookup = (name: string) => string | undefined;
 
-/** Why this environment refuses the start; null when it does not. */
-export function environmentProblem(get: Lookup): string | null {
+/** Refuses the start when a switch of another system is set. */
+export function refuseEnvironment(get: Lookup): void {
   for (const [name, hint] of Object.entries(REFUSED)) {
     if (get(name) === undefined) continue;
-    return `the environment variable ${name} is set and means nothing here: ${hint}`;
+    throw new Refusal(`the environment variable ${name} is set and means nothing here: ${hint}`);
   }
-  return null;
+}
+
+/** Only the simulated exchange is built in; other modes are refused, never silently simulated. */
+export function resolveMode(given: Mode | undefined, { config, builtIn }: Read): "sim" {
+  const mode = given ?? config.files["runtime.yaml"].mode;
+  if (mode === "live" && builtIn) {
+    throw new Refusal("--mode live never runs on built-in defaults: write a config folder first");
+  }
+  if (mode !== "sim") {
+    throw new Refusal(`mode ${mode} needs a live venue, and this build has none: use --mode sim`);
+  }
+  return mode;
 }
 
 /** Whether `KILL_SWITCH` is thrown: anything but an empty or negative word throws it. */

@@ -1,8 +1,11 @@
 /** Finds the config folder and reads its nine files; no part reads a file or variable of its own. */
+import { Refusal } from "../core/assert.ts";
+import { digest } from "../core/ids.ts";
 import { FILE_NAMES, type FileName } from "./files.ts";
-import type { Texts } from "./load.ts";
+import { type Config, loadConfig, type Texts } from "./load.ts";
+import { strangerProblem } from "./problems.ts";
 
-export type Located = {
+type Located = {
   readonly texts: Texts;
   /** Files that look like configuration and that nobody will read. */
   readonly strangers: readonly string[];
@@ -11,16 +14,35 @@ export type Located = {
   readonly builtIn: boolean;
 };
 
+type Places = {
+  readonly given: string | undefined;
+  readonly besideBinary: string | null;
+  readonly builtIn: string;
+};
+
+export type Read = Located & { readonly config: Config; readonly hash: string };
+
+/** The configuration that is in force. Refuses with everything that is wrong with it. */
+export async function readConfig(places: Places): Promise<Read> {
+  const located = await locate(places);
+  const loaded = loadConfig(located.texts);
+  const problems = [
+    ...located.strangers.map((name) => strangerProblem(name, FILE_NAMES)),
+    ...loaded.kind === "problems" ? loaded.problems : [],
+  ];
+  if (loaded.kind === "problems" || problems.length > 0) {
+    const n = problems.length;
+    const head = `${located.source}: ${n} ${n === 1 ? "problem" : "problems"}`;
+    throw new Refusal([head, ...problems].join("\n"));
+  }
+  const hash = digest([JSON.stringify(located.texts)]);
+  return { ...located, config: loaded.config, hash };
+}
+
 /** `--config`, else `./config`, else the folder beside the binary, else the built-in defaults. */
-export async function locateConfig(
-  { given, besideBinary, builtIn }: {
-    given: string | undefined;
-    besideBinary: string | null;
-    builtIn: string;
-  },
-): Promise<Located | { readonly problem: string }> {
+async function locate({ given, besideBinary, builtIn }: Places): Promise<Located> {
   if (given !== undefined) {
-    if (!await isFolder(given)) return { problem: `--config: expected a folder, got "${given}"` };
+    if (!await isFolder(given)) throw new Refusal(`--config: expected a folder, got "${given}"`);
     return { ...await readFolder(given), source: given, builtIn: false };
   }
   for (const folder of ["./config", besideBinary]) {

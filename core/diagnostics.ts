@@ -13,10 +13,19 @@ export type FunnelBucket = {
   readonly signals: number;
   readonly orders: number;
   readonly fills: number;
+  /** Routes that ended without any fill, and those that ended with a part. */
   readonly failed: number;
+  readonly partial: number;
   readonly vetoes: Dict<number>;
 };
-const EMPTY_BUCKET: FunnelBucket = { signals: 0, orders: 0, fills: 0, failed: 0, vetoes: {} };
+const EMPTY_BUCKET: FunnelBucket = {
+  signals: 0,
+  orders: 0,
+  fills: 0,
+  failed: 0,
+  partial: 0,
+  vetoes: {},
+};
 
 export type Counters = {
   readonly sinceMs: number | null;
@@ -89,7 +98,13 @@ export function countTick(
 }
 
 type Tally = {
-  bucket: { orders: number; fills: number; failed: number; vetoes: Record<string, number> };
+  bucket: {
+    orders: number;
+    fills: number;
+    failed: number;
+    partial: number;
+    vetoes: Record<string, number>;
+  };
   makerFills: number;
   exits: Record<string, number>;
   routed: boolean;
@@ -98,7 +113,7 @@ type Tally = {
 };
 
 function tallyOf(events: readonly EngineEvent[]): Tally {
-  const bucket: Tally["bucket"] = { orders: 0, fills: 0, failed: 0, vetoes: {} };
+  const bucket: Tally["bucket"] = { orders: 0, fills: 0, failed: 0, partial: 0, vetoes: {} };
   const tally: Tally = {
     bucket,
     makerFills: 0,
@@ -131,6 +146,7 @@ function countEvent(tally: Tally, event: EngineEvent): boolean {
       return true;
     case "route_end":
       if (event.filledLots === 0) bucket.failed += 1;
+      else if (event.status === "PARTIALLY_FILLED") bucket.partial += 1;
       tally.routed = true;
       return true;
     case "order_submit":
@@ -153,7 +169,10 @@ function intoBucket(
   added: FunnelBucket,
   nowMs: number,
 ): Dict<FunnelBucket> {
-  if (added.signals + added.orders + added.fills + added.failed + sum(added.vetoes) === 0) {
+  if (
+    added.signals + added.orders + added.fills + added.failed + added.partial +
+        sum(added.vetoes) === 0
+  ) {
     return buckets;
   }
   const start = String(Math.floor(nowMs / BUCKET_MS) * BUCKET_MS);
@@ -173,6 +192,7 @@ function join(one: FunnelBucket, other: FunnelBucket): FunnelBucket {
     orders: one.orders + other.orders,
     fills: one.fills + other.fills,
     failed: one.failed + other.failed,
+    partial: one.partial + other.partial,
     vetoes: addAll(one.vetoes, other.vetoes),
   };
 }

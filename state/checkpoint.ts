@@ -2,8 +2,9 @@
  * The memory as one file, so that recovery need not fold from the beginning. It carries a checksum
  * and keeps the generation before; a damaged one is set aside, told about and never read as empty.
  */
+import { Refusal } from "../core/assert.ts";
 import { digest } from "../core/ids.ts";
-import type { Memory } from "../core/memory.ts";
+import { type Memory, MEMORY_FORM } from "../core/memory.ts";
 import { applyPatch } from "../core/patch.ts";
 import { fileStamp, folderOf, readIfThere, syncFolder, writeAtomic } from "./files.ts";
 import { type JournalRow, readJournal } from "./journal.ts";
@@ -17,7 +18,8 @@ export async function writeCheckpoint(
   { sync }: { sync: boolean },
 ): Promise<void> {
   const body = JSON.stringify(memory);
-  const text = `{"checksum":"${digest([body], CHECKSUM_CHARS)}","memory":${body}}\n`;
+  const head = `{"checksum":"${digest([body], CHECKSUM_CHARS)}","form":${MEMORY_FORM}`;
+  const text = `${head},"memory":${body}}\n`;
   await writeAtomic(path, text, { sync, keepPrevious: true });
   if (sync) await syncFolder(folderOf(path));
 }
@@ -43,7 +45,7 @@ export async function recover(
     const text = await readIfThere(path);
     if (text === null) continue;
     found = true;
-    base = parseCheckpoint(text);
+    base = parseCheckpoint(path, text);
     if (base !== null) break;
     const aside = `${path}.corrupt-${fileStamp(Date.now())}`;
     await Deno.copyFile(path, aside);
@@ -51,7 +53,7 @@ export async function recover(
   }
   if (!found) return null;
   if (base === null) {
-    throw new Error(
+    throw new Refusal(
       `Cannot recover from ${checkpoint} as neither it nor its .prev can be read: move logs/ ` +
         "aside to start anew; positions are read from the venue",
     );
@@ -62,8 +64,17 @@ export async function recover(
   return { memory, notes, rows, checkpointSeq: base.pulse.seq };
 }
 
-function parseCheckpoint(text: string): Memory | null {
-  const parts = /^\{"checksum":"([0-9a-z]+)","memory":(.*)\}\n$/s.exec(text);
-  if (parts === null || digest([parts[2]!], CHECKSUM_CHARS) !== parts[1]) return null;
-  return JSON.parse(parts[2]!) as Memory;
+/** Null when the text is damaged; a whole one of another form is refused, never misread. */
+function parseCheckpoint(path: string, text: string): Memory | null {
+  const parts = /^\{"checksum":"([0-9a-z]+)",(?:"form":(\d+),)?"memory":(.*)\}\n$/s.exec(text);
+  if (parts === null || digest([parts[3]!], CHECKSUM_CHARS) !== parts[1]) return null;
+  const form = Number(parts[2] ?? 0);
+  if (form !== MEMORY_FORM) {
+    throw new Refusal(
+      `Cannot recover from ${path} as it must have form ${MEMORY_FORM}: it has form ${form}, ` +
+        "another build wrote it. Go on with that build, or move logs/ aside to start anew; " +
+        "nothing has been changed",
+    );
+  }
+  return JSON.parse(parts[3]!) as Memory;
 }

@@ -13,6 +13,7 @@ export class Flusher {
   readonly #sync: boolean;
   readonly #onError: (message: string) => void;
   readonly #written = new Map<SurfaceName, number>();
+  readonly #errors = new Map<SurfaceName, string>();
   #running: Promise<void> | null = null;
   #again = false;
 
@@ -29,6 +30,11 @@ export class Flusher {
     this.#folder = folder;
     this.#sync = sync;
     this.#onError = onError;
+  }
+
+  /** Surfaces whose last write failed, with the reason. */
+  get errors(): ReadonlyMap<SurfaceName, string> {
+    return this.#errors;
   }
 
   /** Asks for a flush; returns at once. */
@@ -61,9 +67,12 @@ export class Flusher {
         const path = `${this.#folder}/${SURFACES[name].file}`;
         await writeAtomic(path, `${text}\n`, { sync: this.#sync });
         this.#written.set(name, version);
+        this.#errors.delete(name);
         wrote = true;
       } catch (error) {
-        this.#onError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+        const message = error instanceof Error ? error.message : String(error);
+        this.#errors.set(name, message);
+        this.#onError(`${name}: ${message}`);
       }
     }
     if (!wrote || !this.#sync) return;

@@ -10,6 +10,7 @@ export type Layout = {
   readonly journal: string;
   readonly engineLog: string;
   readonly lineage: string;
+  readonly markets: string;
   readonly venueLedger: string;
 };
 
@@ -27,6 +28,7 @@ export function layoutOf(dataDir: string): Layout {
     journal: `${execution}/journal.jsonl`,
     engineLog: `${execution}/engine.jsonl`,
     lineage: `${state}/lineage.json`,
+    markets: `${state}/markets.json`,
     venueLedger: `${sim}/venue.jsonl`,
   };
 }

@@ -2,6 +2,7 @@
  * Opens a data directory: whose it is, what the engine remembers and where the exchange stands.
  * Nothing that cannot be read is treated as empty, and nothing stored is lost.
  */
+import { Refusal } from "../core/assert.ts";
 import { digest } from "../core/ids.ts";
 import { blankMemory, type Memory } from "../core/memory.ts";
 import type { Bucket } from "../core/router/rules.ts";
@@ -18,6 +19,7 @@ import { recover, type Recovery, writeCheckpoint } from "./checkpoint.ts";
 import { fileStamp, readIfThere, removeTemporary, writeAtomic } from "./files.ts";
 import { type Layout, makeFolders } from "./layout.ts";
 import type { JournalRow } from "./journal.ts";
+import { writeMarkets } from "./markets.ts";
 import type { SessionOptions } from "./session.ts";
 import { writeManifest } from "./surfaces/manifest.ts";
 import { type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
@@ -25,9 +27,6 @@ import { NavState } from "./surfaces/nav_state.ts";
 import { recoverVenue } from "./venue_ledger.ts";
 
 const LINEAGE_CHARS = 6;
-
-/** A data directory that belongs to another run: nothing in it has been touched. */
-export class ForeignDataError extends Error {}
 
 export type Opened = {
   readonly feed: Feed;
@@ -61,6 +60,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   const { memory, notes, rows, checkpointSeq } = await recoverMemory(options, { lineage, feed });
   const views = await recallViews(layout);
   await writeManifest(layout.state);
+  await writeMarkets(layout.markets, feed, rules);
   const positions = options.positionsFor(feed);
   const walletUsd = options.startEquityUsd;
   const genesis: LedgerRow = {
@@ -130,7 +130,7 @@ async function claimDirectory(layout: Layout, identity: Identity): Promise<void>
   }
   const known = parseOrNull(text) as Partial<Identity> | null;
   if (known?.lineage === identity.lineage && known.mode === identity.mode) return;
-  throw new ForeignDataError(
+  throw new Refusal(
     `Cannot use ${layout.root} as it belongs to another run (${known?.mode ?? "unknown"}, ` +
       `${known?.feed ?? "unknown"}); this one is ${identity.mode}, ${identity.feed}: choose ` +
       "another --data, or move the old logs aside",

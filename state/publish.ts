@@ -11,7 +11,7 @@ import type { Engine, Fault } from "./engine.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
-import type { Body, OwnedBy } from "./surfaces/mod.ts";
+import type { Body, OwnedBy, SurfaceName } from "./surfaces/mod.ts";
 import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "./surfaces/mod.ts";
 import type {
   Envelope,
@@ -19,6 +19,7 @@ import type {
   Published,
   RunFacts,
   StageFault,
+  SurfaceFact,
   Treasury,
 } from "./surfaces/surface.ts";
 import { iso, SCHEMA_VERSION } from "./surfaces/surface.ts";
@@ -204,9 +205,23 @@ export class Publisher implements Sink {
       p50Ms: at(0.5),
       p99Ms: at(0.99),
       faults: [...this.#faults.values()],
+      surfaces: this.#surfaceFacts(),
       stopRequested: this.#options.stopRequested(),
       rssBytes: Deno.memoryUsage().rss,
     };
+  }
+
+  #surfaceFacts(): LoopFacts["surfaces"] {
+    const { store, flusher } = this.#options;
+    const facts: Record<string, SurfaceFact> = {};
+    for (const name of Object.keys(SURFACES) as SurfaceName[]) {
+      const published = store.get(name);
+      if (published === undefined) continue;
+      const { seq, updated_ts } = published;
+      const error = flusher.errors.get(name);
+      facts[name] = { seq, updated_ts, ok: error === undefined, ...error && { error } };
+    }
+    return facts;
   }
 
   #sample(ms: number): void {

@@ -41,7 +41,6 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
 
 /** Exports that only tests use today, each with who is going to. */
 export const UNUSED_EXPORTS: readonly (readonly [path: string, name: string, why: string])[] = [
-  ["core/increments.ts", "unitsToText", "a venue with a wire writes decimals exactly"],
   ["core/stats.ts", "logReturns", "the tail of the risk gate"],
   ["core/stats.ts", "ewmaVolatility", "the tail of the risk gate"],
   ["core/stats.ts", "quantile", "slippage quartiles of the router"],

@@ -1,29 +1,23 @@
 /** `diagnostics.json`: what happened, whether it still happens, and what needs attention. */
 import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
-import { BUCKET_MS, funnelOf, watch, type WatcherState } from "../../core/diagnostics.ts";
-import { sortedEntries } from "../../core/dict.ts";
-import { hasMismatch } from "../../core/exits/ledger.ts";
-import { signOf } from "../../core/types.ts";
+import { BUCKET_MS, funnelOf } from "../../core/diagnostics.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
-import { reconciliationOf } from "./positions.ts";
+import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
+import { Liveness, liveness } from "./liveness.ts";
 import {
   count,
+  counts,
   envelopeShape,
-  fraction,
   iso,
   isoOrNull,
   isoTime,
   maybe,
   maybeTime,
   type Published,
-  side,
-  symbol,
+  seconds,
 } from "./surface.ts";
 
-const RECENT_EXITS = 6;
-
-const Counts = z.record(z.string(), count);
 const Funnel = z.strictObject({
   signals: count,
   vetoed: count,
@@ -37,14 +31,13 @@ const Stage = z.strictObject({
   ms: z.number().min(0).nullable(),
   error: z.string().optional(),
 });
-const idle = z.number().min(0).nullable();
 
 export const Diagnostics = z.strictObject({
   ...envelopeShape,
   engine_version: z.string(),
   runtime_diagnostics: z.strictObject({
     veto_counters: z.strictObject({
-      by_reason: Counts,
+      by_reason: counts,
       total_signals: count,
       total_orders: count,
       total_fills: count,
@@ -56,7 +49,7 @@ export const Diagnostics = z.strictObject({
       since_ts: maybeTime,
       window: z.strictObject({
         seconds: z.number().positive(),
-        by_reason: Counts,
+        by_reason: counts,
         funnel: Funnel,
       }),
       /** Vetoes by reason in five-minute buckets of the last hour, oldest first. */
@@ -66,62 +59,16 @@ export const Diagnostics = z.strictObject({
         rows: z.array(z.strictObject({ reason: z.string(), counts: z.array(count), total: count })),
       }),
     }),
-    exit_pipeline: z.strictObject({
-      last_exit_scan_ts: maybeTime,
-      last_exit_trigger_ts: maybeTime,
-      last_router_event_ts: maybeTime,
-      open_positions_count: count,
-      tp_sl_registered_count: count,
-      tp_sl_missing_count: count,
-      underwater_without_tp_sl_count: count,
-      tp_sl_coverage_pct: fraction,
-      ledger_registry_mismatch: z.boolean(),
-      mismatch_breakdown: z.strictObject({
-        missing_ledger_positions: count,
-        ghost_ledger_entries: count,
-        missing_tp_sl_entries: count,
-        stale_tp_sl_entries: count,
-      }),
-      read_ok: z.boolean(),
-      scan_ok: z.boolean(),
-      unprotected_count: count,
-      missing_sl_count: count,
-      price_missing_count: count,
-      exits_in_flight: count,
-      exits_by_reason: Counts,
-      /** The last positions that were closed, newest first. */
-      recent_exits: z.array(z.strictObject({
-        symbol,
-        side,
-        closed_ts: isoTime,
-        reason: z.string(),
-        net_usd: z.number(),
-      })),
-      exit_trigger_age_s: idle,
-    }),
-    liveness: z.strictObject({
-      idle_signals: z.boolean(),
-      idle_orders: z.boolean(),
-      idle_exits: z.boolean(),
-      idle_router: z.boolean(),
-      details: z.strictObject({
-        signals_idle_seconds: idle,
-        orders_idle_seconds: idle,
-        exits_idle_seconds: idle,
-        router_idle_seconds: idle,
-      }),
-      missing: z.record(z.string(), z.boolean()),
-      limits: z.record(z.string(), z.number()),
-      states: z.record(z.string(), z.enum(["ok", "idle", "warming", "quiet", "never", "off"])),
-    }),
+    exit_pipeline: ExitPipeline,
+    liveness: Liveness,
     loop: z.strictObject({
       seq: count,
       phase: z.string(),
       started_ts: isoTime,
       period_s: z.number().positive(),
-      last_ms: idle,
-      p50_ms: idle,
-      p99_ms: idle,
+      last_ms: seconds,
+      p50_ms: seconds,
+      p99_ms: seconds,
       overruns: count,
       stages: z.record(z.string(), Stage),
       positions_read_ok: z.boolean(),
@@ -133,7 +80,7 @@ export const Diagnostics = z.strictObject({
       used_weight_1m: count.nullable(),
       order_count_10s: count.nullable(),
       clock_skew_ms: maybe,
-      streams: z.array(z.strictObject({ name: z.string(), age_s: idle, ok: z.boolean() })),
+      streams: z.array(z.strictObject({ name: z.string(), age_s: seconds, ok: z.boolean() })),
       unknown_orders: count,
     }),
     operator_state: z.strictObject({
@@ -158,8 +105,20 @@ export const Diagnostics = z.strictObject({
       first_ts: isoTime,
       last_ts: isoTime,
     })),
+    /** What was published of each surface, and whether its file could be written. */
+    surfaces: z.record(
+      z.string(),
+      z.strictObject({
+        seq: count,
+        updated_ts: isoTime,
+        ok: z.boolean(),
+        error: z.string().optional(),
+      }),
+    ),
     notes: z.array(z.string()),
     rss_mb: z.number().min(0),
+    /** Null: the binary has no permission to ask. */
+    disk_free_mb: z.number().min(0).nullable(),
   }),
 });
 
@@ -220,8 +179,10 @@ export function projectDiagnostics(published: Published) {
         first_ts: iso(firstMs),
         last_ts: iso(lastMs),
       })),
+      surfaces: { ...loop.surfaces },
       notes: [...run.notes],
       rss_mb: loop.rssBytes / 1_048_576,
+      disk_free_mb: null,
     },
   };
 }
@@ -281,115 +242,5 @@ function heatOf(
     bucket_s: BUCKET_MS / MS_PER_SECOND,
     from_ts: iso(fromMs),
     rows: totals.toSorted((a, b) => b.total - a.total || (a.reason < b.reason ? -1 : 1)),
-  };
-}
-
-function exitPipeline(published: Published) {
-  const { memory, rules, view } = published;
-  const { pulse, counters, registry, holdings } = memory;
-  const open = Object.keys(holdings).length;
-  const lists = reconciliationOf(published);
-  let [registered, missingSl, underwater, unprotected] = [0, 0, 0, 0];
-  for (const [key, holding] of sortedEntries(holdings)) {
-    const guard = registry[key];
-    const levels = guard?.levels;
-    const covered = levels !== undefined && (levels.slPx !== null || levels.tpPx !== null);
-    if (covered) registered += 1;
-    if (levels === undefined || levels.slPx === null) missingSl += 1;
-    const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
-    const resting = order !== undefined && order.state !== "done";
-    if (!covered && !resting) unprotected += 1;
-    const mark = view.mark(holding.ticker);
-    const gain = mark === null ? null : signOf(holding.side) * (mark.px / holding.entryPx - 1);
-    if (!covered && gain !== null && gain <= rules.loop.underwaterFrac) underwater += 1;
-  }
-  const { lastExitTriggerMs } = counters;
-  return {
-    last_exit_scan_ts: isoOrNull(pulse.scanMs),
-    last_exit_trigger_ts: isoOrNull(lastExitTriggerMs),
-    last_router_event_ts: isoOrNull(counters.lastRouterMs),
-    open_positions_count: open,
-    tp_sl_registered_count: registered,
-    tp_sl_missing_count: open - registered,
-    underwater_without_tp_sl_count: underwater,
-    tp_sl_coverage_pct: open === 0 ? null : registered / open,
-    ledger_registry_mismatch: hasMismatch(lists),
-    mismatch_breakdown: {
-      missing_ledger_positions: lists.missingLedger.length,
-      ghost_ledger_entries: lists.ghostLedger.length,
-      missing_tp_sl_entries: lists.missingLevels.length,
-      stale_tp_sl_entries: lists.staleLevels.length,
-    },
-    read_ok: pulse.accountOk,
-    scan_ok: pulse.scanMs === pulse.nowMs,
-    unprotected_count: unprotected,
-    missing_sl_count: missingSl,
-    price_missing_count: pulse.priceMissingCount,
-    exits_in_flight: Object.values(registry).filter(({ exit }) => exit !== null).length,
-    exits_by_reason: { ...counters.exitsByReason },
-    recent_exits: Object.values(memory.closes).slice(-RECENT_EXITS).toReversed().map((close) => ({
-      symbol: close.ticker,
-      side: close.side,
-      closed_ts: iso(close.closedMs),
-      reason: close.reason,
-      net_usd: close.realizedUsd - close.feesUsd + close.fundingUsd,
-    })),
-    exit_trigger_age_s: lastExitTriggerMs === null
-      ? null
-      : Math.max(0, pulse.nowMs - lastExitTriggerMs) / MS_PER_SECOND,
-  };
-}
-
-function liveness({ memory, rules, run }: Published) {
-  const { counters, pulse, operator } = memory;
-  const { liveness: limits } = rules.loop;
-  const running = operator.state === "RUNNING";
-  const held = Object.keys(memory.holdings).length > 0;
-  const scanLimitMs = Math.max(3 * rules.screenMs, 15 * MS_PER_SECOND);
-  const approved = counters.lastOrderMs !== null &&
-    pulse.nowMs - counters.lastOrderMs <= limits.ordersMs;
-  const look = (lastMs: number | null, limitMs: number, expected: boolean) =>
-    watch({
-      lastMs,
-      nowMs: pulse.nowMs,
-      limitMs: limits.enabled ? limitMs : 0,
-      startedMs: run.startedMs,
-      expected,
-    });
-  const signals = look(counters.lastSignalMs, limits.signalsMs, running);
-  const orders = look(counters.lastOrderMs, limits.ordersMs, running && approved);
-  const exits = look(pulse.scanMs, held ? scanLimitMs : limits.exitsMs, held);
-  const router = look(counters.lastRouterMs, limits.routerMs, running && approved);
-  const isIdle = (state: WatcherState) => state === "idle" || state === "never";
-  const inSeconds = (ms: number | null) => ms === null ? null : ms / MS_PER_SECOND;
-  const missing: Record<string, boolean> = {};
-  if (counters.lastSignalMs === null) missing.signals = true;
-  if (counters.lastOrderMs === null) missing.orders = true;
-  if (pulse.scanMs === null) missing.exits = true;
-  if (counters.lastRouterMs === null) missing.router = true;
-  return {
-    idle_signals: isIdle(signals.state),
-    idle_orders: isIdle(orders.state),
-    idle_exits: isIdle(exits.state),
-    idle_router: isIdle(router.state),
-    details: {
-      signals_idle_seconds: inSeconds(signals.idleMs),
-      orders_idle_seconds: inSeconds(orders.idleMs),
-      exits_idle_seconds: inSeconds(exits.idleMs),
-      router_idle_seconds: inSeconds(router.idleMs),
-    },
-    missing,
-    limits: {
-      signals: limits.signalsMs / MS_PER_SECOND,
-      orders: limits.ordersMs / MS_PER_SECOND,
-      exits: (held ? scanLimitMs : limits.exitsMs) / MS_PER_SECOND,
-      router: limits.routerMs / MS_PER_SECOND,
-    },
-    states: {
-      signals: signals.state,
-      orders: orders.state,
-      exits: exits.state,
-      router: router.state,
-    },
   };
 }

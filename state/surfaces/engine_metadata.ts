@@ -5,6 +5,8 @@ import { count, envelopeShape, iso, isoTime, type Published } from "./surface.ts
 export const EngineMetadata = z.strictObject({
   ...envelopeShape,
   engine_version: z.string(),
+  /** The version the documents beside this build describe. */
+  docs_version: z.string(),
   git_commit: z.string().nullable(),
   hostname: z.string(),
   status: z.enum(["starting", "running", "stopped"]),
@@ -14,6 +16,8 @@ export const EngineMetadata = z.strictObject({
   config_hash: z.string(),
   mode: z.enum(["sim", "paper", "live"]),
   venue: z.string(),
+  /** Where the venue is asked; null when it needs no network. */
+  base_url: z.string().nullable(),
   feed: z.string(),
   build: z.strictObject({ deno: z.string(), target: z.string() }),
   capabilities: z.array(z.string()),
@@ -22,6 +26,7 @@ export const EngineMetadata = z.strictObject({
 export function projectEngineMetadata({ run, loop, rules }: Published) {
   return {
     engine_version: run.version,
+    docs_version: run.version,
     git_commit: run.commit,
     hostname: run.hostname,
     status: loop.stopRequested ? "stopped" as const : "running" as const,
@@ -31,6 +36,7 @@ export function projectEngineMetadata({ run, loop, rules }: Published) {
     config_hash: run.configHash,
     mode: run.mode,
     venue: run.venue,
+    base_url: null,
     feed: run.feed,
     build: { deno: run.deno, target: run.target },
     capabilities: [

@@ -22,6 +22,8 @@ export const isoTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z
 export const maybe = z.number().nullable();
 export const maybeTime = isoTime.nullable();
 export const count = z.int().min(0);
+export const counts = z.record(z.string(), count);
+export const seconds = z.number().min(0).nullable();
 export const fraction = z.number().min(0).max(1).nullable();
 export const symbol = z.string().regex(/^[A-Z0-9]{2,30}$/);
 export const key = z.string().regex(/^[A-Z0-9]{2,30}:(LONG|SHORT)$/);
@@ -71,12 +73,21 @@ export type StageFault = {
   readonly lastMs: number;
 };
 
+/** What was last published of a surface, and why its file could not be written, if so. */
+export type SurfaceFact = {
+  readonly seq: number;
+  readonly updated_ts: string;
+  readonly ok: boolean;
+  readonly error?: string;
+};
+
 /** How the loop does, measured on the wall clock. */
 export type LoopFacts = {
   readonly lastMs: number | null;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly faults: readonly StageFault[];
+  readonly surfaces: Readonly<Record<string, SurfaceFact>>;
   readonly stopRequested: boolean;
   readonly rssBytes: number;
 };

@@ -211,6 +211,7 @@ Deno.test("counters count each thing once and keep a day of five-minute buckets"
     orders: 2,
     fills: 2,
     failed: 0,
+    partial: 0,
     vetoes: { a: 2 },
   });
   const lastHour = funnelOf(counters, T0 + 26 * HOUR, HOUR);

@@ -3,8 +3,8 @@
  * next start the exchange goes on alone for a seeded time. `deno task kill --count N` does many.
  */
 import { initConfig } from "../../config/init.ts";
-import { buildRules, loadConfig } from "../../config/load.ts";
-import { locateConfig } from "../../config/locate.ts";
+import { buildRules } from "../../config/load.ts";
+import { readConfig } from "../../config/locate.ts";
 import { chance } from "../../core/venues/chance.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
@@ -170,15 +170,12 @@ export async function goOnAlone(
   const { venueLedger } = layoutOf(dir);
   const recovered = await recoverVenue(venueLedger);
   if (recovered === null) return { stops: 0, quotes: 0, violations: [] };
-  const located = await locateConfig({
+  const { config } = await readConfig({
     given: `${dir}/config`,
     besideBinary: null,
     builtIn: `${ROOT}/config`,
   });
-  if ("problem" in located) throw new Error(located.problem);
-  const loaded = loadConfig(located.texts);
-  if (loaded.kind === "problems") throw new Error(loaded.problems.join("\n"));
-  const runtime = loaded.config.files["runtime.yaml"];
+  const runtime = config.files["runtime.yaml"];
   const { state, anchors, lineage } = recovered;
   const feed = new SyntheticFeed({
     seed: SEED,
@@ -187,7 +184,7 @@ export async function goOnAlone(
     nowMs: state.nowMs,
   });
   const { baseMs, tickers } = feed;
-  const rules = buildRules(loaded.config, { baseMs, tickers, universe: "config" });
+  const rules = buildRules(config, { baseMs, tickers, universe: "config" });
   const ledger = new VenueLedger(venueLedger);
   const venue = new SimVenue({
     feed,

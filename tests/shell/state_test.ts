@@ -54,6 +54,23 @@ lane("recovery folds the journal after the checkpoint, and a torn last row never
     }),
 });
 
+lane("a checkpoint of another form is refused and left as it is", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const paths = { checkpoint: `${dir}/checkpoint.json`, journal: `${dir}/journal.jsonl` };
+      await writeCheckpoint(paths.checkpoint, memoryAt(2), { sync: false });
+      const own = await Deno.readTextFile(paths.checkpoint);
+      for (const form of ['"form":999,', ""]) {
+        const other = own.replace(/"form":\d+,/, form);
+        assert.notEqual(other, own);
+        await Deno.writeTextFile(paths.checkpoint, other);
+        await assert.rejects(recover(paths), /it has form (999|0), another build wrote it/);
+        assert.equal(await Deno.readTextFile(paths.checkpoint), other);
+      }
+    }),
+});
+
 lane("a damaged checkpoint is kept aside and the generation before is used", {
   needs: NEEDS,
   run: () =>

@@ -117,6 +117,7 @@ async function play(): Promise<Payloads> {
       lastMs: 0.2,
       p50Ms: 0.1,
       p99Ms: 0.9,
+      surfaces: {},
       faults: [],
       stopRequested: false,
       rssBytes: 100 * 1_048_576,

@@ -6,7 +6,7 @@
 import { unitsToNumber } from "../../core/increments.ts";
 import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
-import { positionKey, type Trade } from "../../core/types.ts";
+import { positionKey, type Side, type Ticker, type Trade } from "../../core/types.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
 import { CHECKER_SURFACES } from "./surfaces.ts";
 import type { Tick } from "./run.ts";
@@ -49,6 +49,10 @@ export type Checker = (tick: Tick, state: CheckerState) => string | Partial<Chec
 
 const PROTECT_MS = 5_000;
 const EPSILON_USD = 0.01;
+/** Marks move a little between approval and the end of the tick. */
+const CAP_ROOM = 1.001;
+/** Comparing whole memories and parsing every surface is dear: these seeds do it on each tick. */
+const THOROUGH_EVERY = 10;
 
 /** The sequence of ticks has no gap, and journal rows carry the seq of their tick. */
 const sequence: Checker = ({ memory, row }, { lastSeq, restarted }) => {
@@ -104,25 +108,45 @@ const capped: Checker = ({ decision, memory, rules, seen, venue }) => {
     event.kind === "order_attempt" && event.effect === "open"
   );
   if (opened.length === 0) return null;
+  const { limits, universe } = rules;
   const navUsd = memory.nav.level?.navUsd ?? 0;
-  const legs = new Map<string, number>();
-  const add = (key: string, ticker: Parameters<typeof seen.market.mark>[0], lots: number) => {
-    const market = venue.exchange.desk.feed.market(ticker)!;
-    const px = seen.market.mark(ticker)?.px ?? 0;
-    legs.set(key, (legs.get(key) ?? 0) + unitsToNumber(lots, market.lot) * px);
+  const legs = new Set<string>();
+  const usdOf = new Map<string, number>();
+  const add = (leg: { ticker: Ticker; side: Side }, lots: number) => {
+    legs.add(positionKey(leg.ticker, leg.side));
+    const market = venue.exchange.desk.feed.market(leg.ticker)!;
+    const usd = unitsToNumber(lots, market.lot) * (seen.market.mark(leg.ticker)?.px ?? 0);
+    const groups = limits.groups.filter(({ symbols }) => symbols.has(leg.ticker));
+    const names = [
+      "all",
+      leg.ticker,
+      universe[leg.ticker]!.tier,
+      ...groups.map(({ name }) => name),
+    ];
+    for (const name of names) usdOf.set(name, (usdOf.get(name) ?? 0) + usd);
   };
-  for (const [key, { ticker, lots }] of Object.entries(memory.holdings)) add(key, ticker, lots);
+  for (const holding of Object.values(memory.holdings)) add(holding, holding.lots);
   for (const route of Object.values(memory.routes)) {
-    if (route.effect === "close") continue;
-    add(positionKey(route.ticker, route.side), route.ticker, route.lots - route.filledLots);
+    if (route.effect === "open") add(route, route.lots - route.filledLots);
   }
-  if (legs.size > rules.limits.positionsCount) return `${legs.size} legs`;
-  const grossUsd = [...legs.values()].reduce((sum, usd) => sum + usd, 0);
-  if (grossUsd > navUsd * rules.limits.grossFrac * 1.001) return `gross ${grossUsd} of ${navUsd}`;
+  if (legs.size > limits.positionsCount) return `${legs.size} legs`;
   for (const event of opened) {
     if (event.kind !== "order_attempt") continue;
+    const { ticker } = event;
+    const { tier } = universe[ticker]!;
     const usd = event.notionalUsd ?? Infinity;
-    if (usd > navUsd * rules.limits.maxTradeFrac) return `${event.intentId} is worth ${usd}`;
+    if (usd > navUsd * limits.maxTradeFrac) return `${event.intentId} is worth ${usd}`;
+    const caps: [name: string, frac: number][] = [
+      ["all", limits.grossFrac],
+      [ticker, limits.symbolFrac(ticker)],
+      [tier, limits.tierFrac[tier]],
+      ...limits.groups.filter(({ symbols }) => symbols.has(ticker))
+        .map(({ name, maxFrac }): [string, number] => [name, maxFrac]),
+    ];
+    for (const [name, frac] of caps) {
+      const heldUsd = usdOf.get(name) ?? 0;
+      if (heldUsd > navUsd * frac * CAP_ROOM) return `${name}: ${heldUsd} of ${navUsd}`;
+    }
   }
   return null;
 };
@@ -272,12 +296,11 @@ const covered: Checker = ({ memory }) => {
 };
 
 /** Folding the journal gives the memory back. */
-const foldable: Checker = ({ memory, before, row }, { folded, restarted, ticks }) => {
+const foldable: Checker = ({ seed, memory, before, row }, { folded, restarted, ticks }) => {
   const base = folded === null || restarted ? before : folded;
   if (row === null) return { folded: base, ticks: ticks + 1 };
   const next = applyPatch(base, row.patch);
-  // Comparing whole memories is dear: a sample of ticks shows the same.
-  if (ticks % 40 === 0) {
+  if (seed % THOROUGH_EVERY === 0 || ticks % 40 === 0) {
     const [first] = diff(next, memory);
     if (first !== undefined) return `the folded memory differs at ${first[0].join("/")}`;
   }
@@ -289,7 +312,8 @@ const faultless: Checker = ({ engineFaults }) =>
   engineFaults.length === 0 ? null : `${engineFaults[0]!.stage} threw: ${engineFaults[0]!.message}`;
 
 /** Every surface made from this tick is what its schema says. */
-const surfaces: Checker = (tick, { ticks }) => ticks % 100 === 0 ? CHECKER_SURFACES(tick) : null;
+const surfaces: Checker = (tick, { ticks }) =>
+  tick.seed % THOROUGH_EVERY === 0 || ticks % 100 === 0 ? CHECKER_SURFACES(tick) : null;
 
 /** No NAV guard moves on a reading that failed: the peak never falls, the day never restarts. */
 const steadyBaselines: Checker = ({ before, memory, seen, decision }) => {

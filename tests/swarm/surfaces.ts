@@ -36,6 +36,7 @@ export function CHECKER_SURFACES({ memory, seen, rules }: Tick): string | null {
       p50Ms: 1,
       p99Ms: 1,
       faults: [],
+      surfaces: {},
       stopRequested: false,
       rssBytes: 1,
     },
