@@ -4,7 +4,6 @@
  */
 import type { VetoEvent } from "./events.ts";
 import type { History, Series } from "./history.ts";
-import { digest } from "./ids.ts";
 import type { MarketView } from "./ports.ts";
 import type { Rules } from "./rules.ts";
 import { sizeEntry } from "./sizing.ts";
@@ -108,7 +107,7 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
   const { side, sizeFrac, levels } = opinion;
   return {
     kind: "entry",
-    id: `e-${digest([strategy.id, ticker, side, closeMs])}`,
+    id: intentId(signal),
     strategyId: strategy.id,
     ticker,
     side,
@@ -124,15 +123,16 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
 }
 
 function refuse(
-  { strategy, ticker, opinion, closeMs, px }: Signal,
+  signal: Signal,
   reason: ScreenReason,
   observations: Dict<number | string | null>,
   { navUsd }: Screening,
 ): VetoEvent {
+  const { strategy, ticker, opinion, closeMs, px } = signal;
   const { side } = opinion;
   return {
     kind: "veto",
-    intentId: `e-${digest([strategy.id, ticker, side, closeMs])}`,
+    intentId: intentId(signal),
     strategyId: strategy.id,
     ticker,
     side,
@@ -150,6 +150,11 @@ function refuse(
     maxNotionalUsd: null,
     candleCloseMs: closeMs,
   };
+}
+
+/** Says what it is: whoever reads a row of any log knows whose wish it was, and for which candle. */
+function intentId({ strategy, ticker, opinion, closeMs }: Signal): string {
+  return `e:${strategy.id}:${ticker}:${opinion.side}:${closeMs}`;
 }
 
 /** One entry per strategy, symbol, side and candle: an id that cannot repeat after a restart. */

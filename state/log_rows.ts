@@ -280,6 +280,15 @@ function px(view: Markets, ticker: Ticker, ticks: number | null): number | null 
   return market === null || ticks === null ? null : unitsToNumber(ticks, market.tick);
 }
 
+/** Rows of one tick tell the same few instants again and again. */
+const texts = new Map<number, string>();
+const TEXTS_MAX = 256;
+
 function iso(ms: number): string {
-  return new Date(ms).toISOString();
+  let text = texts.get(ms);
+  if (text === undefined) {
+    if (texts.size >= TEXTS_MAX) texts.clear();
+    texts.set(ms, text = new Date(ms).toISOString());
+  }
+  return text;
 }

@@ -4,7 +4,7 @@
  */
 
 /** Even at full speed the process looks up this often, so that pages and signals are served. */
-const YIELD_MS = 15;
+const YIELD_MS = 40;
 /** Behind by more than this (a laptop slept), the pace starts anew instead of catching up. */
 const CATCH_UP_MS = 2_000;
 /** The longest sleep without a sign of life. */

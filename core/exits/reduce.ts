@@ -1,5 +1,4 @@
 /** The one constructor of reduce-only intents: scan, flatten, flips and the operator all use it. */
-import { digest } from "../ids.ts";
 import type { ExitReason, Reduce, Side, Ticker } from "../types.ts";
 
 /** Reasons that must not wait for a better price. */
@@ -19,7 +18,7 @@ export function reduceIntent(wish: {
   const { ticker, side, lots, reason, strategyId, episodeId, attempt, nowMs } = wish;
   return {
     kind: "reduce",
-    id: `x-${digest([episodeId, reason, attempt])}`,
+    id: `x:${episodeId}:${reason}:${attempt}`,
     strategyId,
     ticker,
     side,
