@@ -48,12 +48,15 @@ export function screen(screening: Screening, rules: Rules): Screened {
       const signal = { strategy, ticker, ...asked };
       const key = dedupeKey(signal);
       if ((screening.emittedMs[key] ?? 0) >= asked.closeMs) {
-        refusals.push(refuse(signal, "dedupe", {}, screening));
+        const thresholds = { entries_per_candle: 1 };
+        const observations = { answered_candle_ms: screening.emittedMs[key] ?? null };
+        const refusal: Refusal = { reason: "dedupe", thresholds, observations };
+        refusals.push(refuse(signal, refusal, screening));
         continue;
       }
       const built = build(signal, rules.universe[ticker]!, screening);
       if ("reason" in built) {
-        refusals.push(refuse(signal, built.reason, built.observations, screening));
+        refusals.push(refuse(signal, built, screening));
       } else {
         entries.push(built);
         emitted.set(key, asked.closeMs);
@@ -93,6 +96,7 @@ function ask(
 
 type Refusal = {
   readonly reason: ScreenReason;
+  readonly thresholds: Dict<number | string | null>;
   readonly observations: Dict<number | string | null>;
 };
 
@@ -101,9 +105,15 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
   const { nowMs, navUsd, modeFrac } = screening;
   if (opinion.kind === "refused") return opinion;
   if (priceAgeMs === null || priceAgeMs > PRICE_FRESH_MS || !(px > 0)) {
-    return { reason: "market_data", observations: { price_age_ms: priceAgeMs } };
+    return {
+      reason: "market_data",
+      thresholds: { price_fresh_ms: PRICE_FRESH_MS },
+      observations: { price_age_ms: priceAgeMs },
+    };
   }
-  if (navUsd === null) return { reason: "nav_unknown", observations: { nav_usd: null } };
+  if (navUsd === null) {
+    return { reason: "nav_unknown", thresholds: {}, observations: { nav_usd: null } };
+  }
   const { side, sizeFrac, levels } = opinion;
   return {
     kind: "entry",
@@ -124,8 +134,7 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
 
 function refuse(
   signal: Signal,
-  reason: ScreenReason,
-  observations: Dict<number | string | null>,
+  { reason, thresholds, observations }: Refusal,
   { navUsd }: Screening,
 ): VetoEvent {
   const { strategy, ticker, opinion, closeMs, px } = signal;
@@ -140,7 +149,7 @@ function refuse(
     reason,
     reasons: [reason],
     gate: reason,
-    thresholds: {},
+    thresholds,
     observations,
     notionalUsd: null,
     lots: null,

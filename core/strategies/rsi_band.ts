@@ -117,10 +117,12 @@ function evaluate({ bars, px }: StrategyInput, keys: Keys, needed: number): Opin
   const direction = trend(close, TREND_PERIOD);
   const observations = { z, rsi: strength, trend: direction };
   if (side === "SHORT" && !keys.short_enabled) {
-    return { kind: "refused", side, reason: "short_disabled", observations };
+    const thresholds = { short_enabled: "true" };
+    return { kind: "refused", side, reason: "short_disabled", thresholds, observations };
   }
   if (opposes(direction, side)) {
-    return { kind: "refused", side, reason: "counter_trend", observations };
+    const thresholds = { trend: `not ${direction}` };
+    return { kind: "refused", side, reason: "counter_trend", thresholds, observations };
   }
   const range = atr(
     { high: bars.column("high", needed), low: bars.column("low", needed), close },
@@ -128,7 +130,13 @@ function evaluate({ bars, px }: StrategyInput, keys: Keys, needed: number): Opin
   );
   const levels = bandLevels({ side, px, atr: range }, params.risk, bars.frameMs);
   if (!(levels.slPx! > 0 && levels.tpPx! > 0)) {
-    return { kind: "refused", side, reason: "no_levels", observations };
+    return {
+      kind: "refused",
+      side,
+      reason: "no_levels",
+      thresholds: { least_level: 0 },
+      observations: { ...observations, stop: levels.slPx, target: levels.tpPx, atr: range },
+    };
   }
   return { kind: "signal", side, sizeFrac: params.per_trade_nav_pct, levels };
 }

@@ -22,6 +22,8 @@ export type StrategyInput = {
   readonly px: number;
 };
 
+type Figures = Readonly<Record<string, number | string | null>>;
+
 export type Opinion =
   | { readonly kind: "none" }
   | {
@@ -35,7 +37,9 @@ export type Opinion =
     readonly kind: "refused";
     readonly side: Side;
     readonly reason: ScreenReason;
-    readonly observations: Readonly<Record<string, number | string | null>>;
+    /** What would have been allowed, and what was seen. */
+    readonly thresholds: Figures;
+    readonly observations: Figures;
   };
 
 export const NO_OPINION: Opinion = { kind: "none" };

@@ -127,17 +127,27 @@ function evaluate({ bars, higher, px }: StrategyInput, keys: Keys, needed: numbe
   const { side } = bias;
   const observations = { trend: direction, strength: bias.strengthFrac };
   if (opposes(direction, side)) {
-    return { kind: "refused", side, reason: "counter_trend", observations };
+    const thresholds = { trend: `not ${direction}` };
+    return { kind: "refused", side, reason: "counter_trend", thresholds, observations };
   }
   if (side === "SHORT" && keys.side_mode === "long_only") {
-    return { kind: "refused", side, reason: "short_disabled", observations };
+    const thresholds = { side_mode: "not long_only" };
+    return { kind: "refused", side, reason: "short_disabled", thresholds, observations };
   }
   const range = atr(
     { high: bars.column("high", needed), low: bars.column("low", needed), close },
     keys.atr_lookback,
   );
   const levels = volTargetLevels({ side, px, atr: range }, keys, bars.frameMs);
-  if (levels === null) return { kind: "refused", side, reason: "no_levels", observations };
+  if (levels === null) {
+    return {
+      kind: "refused",
+      side,
+      reason: "no_levels",
+      thresholds: { least_level: 0, least_reward_to_risk: keys.min_rr },
+      observations: { ...observations, atr: range },
+    };
+  }
   const dailyVolFrac = (range / px) * Math.sqrt(MS_PER_DAY / bars.frameMs);
   return { kind: "signal", side, sizeFrac: volTargetSize(dailyVolFrac, keys), levels };
 }
