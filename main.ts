@@ -3,13 +3,14 @@
  * Everything it starts, it stops.
  */
 import { effectiveValues, renderCheck } from "./config/check.ts";
-import { dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
+import { type AckFlags, dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
 import { killSwitch, refuseEnvironment, resolveMode } from "./config/environment.ts";
 import { initConfig } from "./config/init.ts";
 import { buildRules, framesOf, treasuryOf } from "./config/load.ts";
 import { type Read, readConfig } from "./config/locate.ts";
 import { type GivenBook, levelsOf, parsePositions, positionsOn } from "./config/positions.ts";
 import { Refusal } from "./core/assert.ts";
+import type { Acknowledgeable } from "./core/drawdown.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import { CandleFeed } from "./core/venues/feed_candles.ts";
@@ -18,6 +19,7 @@ import { SyntheticFeed } from "./core/venues/feed_synthetic.ts";
 import type { Recovered } from "./core/venues/sim_state.ts";
 import deno from "./deno.json" with { type: "json" };
 import { readCandles } from "./state/candles.ts";
+import { tellEngine } from "./state/control.ts";
 import { isThere } from "./state/files.ts";
 import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
 import { takeLock } from "./state/lock.ts";
@@ -329,6 +331,18 @@ async function statusCommand(flags: { data: string; json: boolean }): Promise<nu
   return status.alive ? EXIT.ok : EXIT.dead;
 }
 
+async function ackCommand(what: Acknowledgeable, flags: AckFlags): Promise<number> {
+  const { control, root } = layoutOf(flags.data);
+  const { by, reason } = flags;
+  const answer = await tellEngine(control, { by, reason, order: { kind: "ack", what } });
+  if (answer === null) {
+    err(`no engine listens in ${root}: start it, then say it again\n`);
+    return EXIT.dead;
+  }
+  (answer.done ? out : err)(`${answer.note}\n`);
+  return answer.done ? EXIT.ok : EXIT.dead;
+}
+
 function speedText(speed: number): string {
   return speed === 0 ? "as fast as possible" : `${speed} simulated seconds a second`;
 }
@@ -349,6 +363,7 @@ async function main(): Promise<number> {
       check: checkCommand,
       init: initCommand,
       status: statusCommand,
+      ack: ackCommand,
     }, { version, out, err });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

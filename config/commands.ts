@@ -1,6 +1,7 @@
 /** The command line: every command with its options, parsed strictly. It decides nothing else. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { closest, distance } from "fastest-levenshtein";
+import { ACKNOWLEDGEABLE, type Acknowledgeable } from "../core/drawdown.ts";
 import { MODES } from "./files.ts";
 
 export type RunFlags = {
@@ -31,7 +32,14 @@ export type ReplayFlags = {
   readonly fresh: boolean;
 };
 
+export type AckFlags = {
+  readonly data: string;
+  readonly by: string;
+  readonly reason: string;
+};
+
 export type Handlers = {
+  readonly ack: (what: Acknowledgeable, flags: AckFlags) => Promise<number>;
   readonly run: (flags: RunFlags) => Promise<number>;
   readonly replay: (flags: ReplayFlags) => Promise<number>;
   readonly check: (flags: { readonly config?: string; readonly json: boolean }) => Promise<number>;
@@ -86,6 +94,16 @@ export async function dispatch(
     .addOption(dataOption())
     .option("--json", "print as JSON", false)
     .action(async (flags) => void (code = await handlers.status(flags)));
+
+  inherit(program.command("ack"))
+    .description("tell the running engine that a latched circuit may open; exit 1 if it stays shut")
+    .addArgument(new Argument("<circuit>", "what to open").choices(ACKNOWLEDGEABLE))
+    .addOption(dataOption())
+    .requiredOption("--reason <text>", "why trading may go on; it is kept in the books")
+    .option("--by <name>", "who says so", "operator")
+    .action(async (what: Acknowledgeable, flags: AckFlags) =>
+      void (code = await handlers.ack(what, flags))
+    );
 
   const stranger = unknownCommand(program, args);
   if (stranger !== null) {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { exitsShape } from "../core/exits/registry.ts";
 import { navShape } from "../core/nav.ts";
+import { RiskAdvanced } from "../core/risk/advanced.ts";
 import { CorrelationGroups, limitsShape } from "../core/risk/limits.ts";
 import { LiquidityBuckets, routerShape } from "../core/router/rules.ts";
 import { loopShape } from "../core/rules.ts";
@@ -68,7 +69,7 @@ export const OffexchangeHoldings = z.strictObject({
 /** Every config file with its schema. The order is the order in which problems are told. */
 export const FILES = {
   "runtime.yaml": Runtime,
-  "strategy_config.json": StrategyConfig,
+  "strategy_config.json": StrategyConfig.extend({ risk_advanced: RiskAdvanced }),
   "risk_limits.json": RiskLimits,
   "pairs_universe.json": PairsUniverse,
   "symbol_tiers.json": SymbolTiers,

@@ -6,6 +6,7 @@ import { parse, parseDocument } from "@std/yaml";
 import type { z } from "zod";
 import { exitRules, type GivenLevels } from "../core/exits/registry.ts";
 import { navRules } from "../core/nav.ts";
+import { tailRules } from "../core/risk/advanced.ts";
 import { buildLimits } from "../core/risk/limits.ts";
 import { type Bucket, bucketOf, routerRules } from "../core/router/rules.ts";
 import { loopRules, type Rules } from "../core/rules.ts";
@@ -103,12 +104,17 @@ export function buildRules(
   return {
     loop,
     screenMs: Math.max(loop.sleepMs, baseMs / 4),
-    nav: navRules(limitKeys),
-    limits: buildLimits(limitKeys, files["correlation_groups.json"], slots(strategies)),
+    nav: navRules(limitKeys, limitKeys.global.max_nav_drawdown_pct),
+    limits: buildLimits(limitKeys, {
+      groups: files["correlation_groups.json"],
+      strategyLegs: slots(strategies),
+      tail: tailRules(files["strategy_config.json"].risk_advanced),
+    }),
     router: routerRules(runtime),
     exits: exitRules(runtime, given),
     assignments: assignSymbols(strategies, tradable.map(({ ticker }) => ticker)),
     universe: Object.fromEntries(tradable.map((pair) => [pair.ticker, pair])),
+    reference: tradable[0]?.ticker ?? null,
     buckets,
   };
 }

@@ -18,6 +18,7 @@ import { register } from "./exits/registry.ts";
 import type { Memory } from "./memory.ts";
 import { dayOf } from "./nav.ts";
 import type { Income, VenueEvent } from "./ports.ts";
+import { noteFill } from "./risk/tempo.ts";
 import { bookLots, hearOrder, type Order, questionOrder } from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
 import { type ExitReason, positionKey, type Ticker, type Trade } from "./types.ts";
@@ -94,6 +95,8 @@ function book(work: Work, trade: Trade): void {
     feesUsd: trade.feeUsd,
     fundingUsd: 0,
   });
+  const tempo = noteFill(work.memory.tempo, trade, work.rules.limits);
+  if (tempo !== work.memory.tempo) change(work, { tempo });
   if (order !== undefined) putOrder(work, bookLots(order, trade.lots));
   const route = order === undefined ? undefined : memory.routes[order.ownerId];
   if (route !== undefined) {
@@ -131,7 +134,7 @@ function registerLeg(work: Work, trade: Trade, levels: Parameters<typeof registe
 
 /** Keeps a closed episode for the statistics, and lets the symbol rest after a stop. */
 export function rememberClose(work: Work, close: Close, tradeId: number): void {
-  const { closes, cooldownUntilMs } = work.memory;
+  const { closes, tempo } = work.memory;
   const { keepClosesCount } = work.rules.loop;
   const key = `${close.ticker}:${close.side}:${close.closedMs}:${tradeId}`;
   const next = { ...closes, [key]: close };
@@ -142,7 +145,8 @@ export function rememberClose(work: Work, close: Close, tradeId: number): void {
   change(work, { closes: kept });
   if (!STOPS.has(close.reason)) return;
   const untilMs = close.closedMs + work.rules.limits.cooldownAfterStopMs;
-  change(work, { cooldownUntilMs: { ...cooldownUntilMs, [close.ticker]: untilMs } });
+  const cooldownUntilMs = { ...tempo.cooldownUntilMs, [close.ticker]: untilMs };
+  change(work, { tempo: { ...tempo, cooldownUntilMs } });
 }
 
 function receive(work: Work, income: Income): void {

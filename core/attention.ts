@@ -1,13 +1,18 @@
 /** What an operator must know now: one list for the page, `status` and alerts. */
-import type { Attention } from "./diagnostics.ts";
+import type { AccountItem, Attention } from "./diagnostics.ts";
 import { sortedEntries } from "./dict.ts";
 import { isFresh, levelDue } from "./exits/scan.ts";
 import type { Memory } from "./memory.ts";
-import { type AccountView, viewAccount } from "./nav.ts";
+import type { AccountView } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
+import type { World } from "./risk/check.ts";
+import { circuitsOf } from "./risk/circuits.ts";
+import type { ModeView } from "./risk/mode.ts";
+import { bookVarFrac, worstShortfall } from "./risk/tail.ts";
 import type { Rules } from "./rules.ts";
 import { signOf } from "./types.ts";
-import { MS_PER_MINUTE } from "./units.ts";
+import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
+import { type Surroundings, worldOf } from "./world.ts";
 
 /** From this share of a limit on, coming near it is worth a line. */
 const NEAR_LIMIT_FRAC = 0.7;
@@ -15,13 +20,18 @@ const NEAR_LIMIT_FRAC = 0.7;
 const PRICE_LOST_MS = MS_PER_MINUTE;
 
 /** Everything that is true and worth knowing at this instant. */
-export function attentionOf(memory: Memory, view: MarketView, rules: Rules): readonly Attention[] {
-  const account = viewAccount(memory.nav, memory.pulse.nowMs, rules.nav);
-  return [
+export function attentionOf(memory: Memory, surroundings: Surroundings): readonly Attention[] {
+  const world = worldOf(memory, surroundings);
+  const { market, rules } = surroundings;
+  const items = [
     ...operatorItems(memory),
-    ...accountItems(memory, account, rules),
-    ...legItems(memory, view, rules),
+    ...accountItems(memory, world.account, rules),
+    ...latchItems(world, rules),
+    ...lossItems(world.account, rules),
+    ...tailItems(world, rules),
+    ...legItems(memory, market, rules),
   ];
+  return [...items, ...modeItems(world.mode, items)];
 }
 
 function operatorItems({ operator }: Memory): Attention[] {
@@ -37,7 +47,7 @@ function operatorItems({ operator }: Memory): Attention[] {
 
 function accountItems(memory: Memory, account: AccountView, rules: Rules): Attention[] {
   const items: Attention[] = [];
-  const { nav, anomaly, ddFrac, dayLossFrac, circuit } = account;
+  const { nav, anomaly } = account;
   if (!memory.pulse.accountOk) {
     items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });
   }
@@ -48,19 +58,6 @@ function accountItems(memory: Memory, account: AccountView, rules: Rules): Atten
   if (anomaly !== null) {
     items.push({ id: "nav_jump", level: "warn", args: [anomaly.previousUsd, anomaly.navUsd] });
   }
-  if (circuit !== null) {
-    const args = [circuit.ddFrac, rules.nav.circuitFrac];
-    items.push({ id: "circuit_tripped", level: "critical", args });
-  } else if (
-    ddFrac !== null &&
-    (ddFrac >= rules.limits.drawdownAlertFrac || ddFrac >= NEAR_LIMIT_FRAC * rules.nav.circuitFrac)
-  ) items.push({ id: "drawdown_near", level: "warn", args: [ddFrac, rules.nav.circuitFrac] });
-  const { dayLossFrac: limit } = rules.limits;
-  if (dayLossFrac !== null && dayLossFrac >= limit) {
-    items.push({ id: "daily_loss_hit", level: "critical", args: [dayLossFrac, limit] });
-  } else if (dayLossFrac !== null && dayLossFrac >= NEAR_LIMIT_FRAC * limit) {
-    items.push({ id: "daily_loss_near", level: "warn", args: [dayLossFrac, limit] });
-  }
   if (Object.keys(memory.differences).length > 0) {
     const args = Object.keys(memory.differences).toSorted();
     items.push({ id: "ledger_mismatch", level: "critical", args });
@@ -68,7 +65,83 @@ function accountItems(memory: Memory, account: AccountView, rules: Rules): Atten
   if (Object.keys(memory.holdings).length >= rules.limits.positionsCount) {
     items.push({ id: "caps_full", level: "info", args: [rules.limits.positionsCount] });
   }
+  const { rebasedMs } = memory.nav;
+  if (rebasedMs !== null && memory.pulse.nowMs - rebasedMs < MS_PER_DAY) {
+    items.push({ id: "circuit_rebased", level: "info", args: [rebasedMs, memory.nav.peakUsd] });
+  }
   return items;
+}
+
+/** What blocks entries until something happens: a rule, a human, quiet at the venue. */
+function latchItems(world: World, rules: Rules): Attention[] {
+  const circuits = new Map(circuitsOf(world, rules.limits, rules.nav).map((one) => [one.id, one]));
+  return LATCHES.flatMap(([id, item]): Attention[] => {
+    const { active, sinceMs, observed, limit, resume } = circuits.get(id)!;
+    if (!active || sinceMs === null) return [];
+    const untilMs = resume.kind === "at" ? resume.atMs : null;
+    return [{ id: item, level: "critical", args: [observed, limit, untilMs] }];
+  });
+}
+
+const LATCHES: readonly (readonly [circuit: string, item: AccountItem])[] = [
+  ["portfolio_dd_circuit", "circuit_tripped"],
+  ["nav_drawdown_limit", "drawdown_latched"],
+  ["circuit_breaker", "venue_failing"],
+];
+
+function lossItems(
+  { ddFrac, dayLossFrac, rollingLossFrac, circuit, flapping }: AccountView,
+  { limits, nav }: Rules,
+): Attention[] {
+  const items: Attention[] = [];
+  const alertFrac = Math.min(limits.drawdownAlertFrac, NEAR_LIMIT_FRAC * nav.circuitFrac);
+  if (circuit === null && ddFrac !== null && ddFrac >= alertFrac) {
+    items.push({ id: "drawdown_near", level: "warn", args: [ddFrac, nav.circuitFrac] });
+  }
+  if (flapping) items.push({ id: "dd_flap", level: "warn", args: [ddFrac, nav.circuitFrac] });
+  const losses = [["daily_loss", dayLossFrac], ["rolling_loss", rollingLossFrac]] as const;
+  for (const [name, lossFrac] of losses) {
+    const args = [lossFrac, limits.dayLossFrac];
+    if (lossFrac === null || lossFrac < NEAR_LIMIT_FRAC * limits.dayLossFrac) continue;
+    const isHit = lossFrac >= limits.dayLossFrac;
+    items.push(
+      isHit
+        ? { id: `${name}_hit`, level: "critical", args }
+        : { id: `${name}_near`, level: "warn", args },
+    );
+  }
+  return items;
+}
+
+/** A book that is beyond a tail limit as it stands: the gate is shut, the positions are still there. */
+function tailItems(world: World, { limits }: Rules): Attention[] {
+  const items: Attention[] = [];
+  const { var: { limitFrac: varLimit }, cvar: { limitFrac: cvarLimit } } = limits.tail;
+  const varFrac = bookVarFrac(world, limits);
+  if (varLimit !== null && varFrac !== null && varFrac > varLimit) {
+    items.push({ id: "var_breach", level: "critical", args: [varFrac, varLimit] });
+  }
+  const worst = worstShortfall(world, limits);
+  if (cvarLimit !== null && worst !== null && worst.frac > cvarLimit) {
+    const args = [worst.frac, cvarLimit, worst.ticker];
+    items.push({ id: "cvar_breach", level: "critical", args });
+  }
+  return items;
+}
+
+const MODE_ITEMS = {
+  WARN: "risk_warn",
+  DEFENSIVE: "risk_defensive",
+  HALTED: "risk_halted",
+} as const;
+
+/** The mode itself is an item only where no other item is its reason. */
+function modeItems({ mode, reason }: ModeView, others: readonly Attention[]): Attention[] {
+  if (mode === "OK") return [];
+  const level = mode === "HALTED" ? "critical" : "warn";
+  const id = MODE_ITEMS[mode];
+  const isTold = others.some((item) => item.level === level || item.level === "critical");
+  return isTold ? [] : [{ id, level, args: [reason] }];
 }
 
 function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {

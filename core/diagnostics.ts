@@ -3,7 +3,7 @@
  * from signal to fill in five-minute buckets, and the watchers that tell silence from calm.
  */
 import type { EngineEvent } from "./events.ts";
-import type { Dict } from "./types.ts";
+import type { Dict, PositionKey } from "./types.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
 
 export const BUCKET_MS = 5 * MS_PER_MINUTE;
@@ -243,10 +243,45 @@ export function watch(
   return { state: idleMs === null ? "never" : "idle", idleMs };
 }
 
+/** What can be wrong with the whole, in the words of surfaces and page. */
+export type AccountItem =
+  | "killed"
+  | "engine_fault"
+  | "entries_paused"
+  | "positions_unknown"
+  | "nav_stale"
+  | "nav_jump"
+  | "ledger_mismatch"
+  | "caps_full"
+  | "circuit_tripped"
+  | "circuit_rebased"
+  | "drawdown_latched"
+  | "venue_failing"
+  | "drawdown_near"
+  | "dd_flap"
+  | "daily_loss_near"
+  | "daily_loss_hit"
+  | "rolling_loss_near"
+  | "rolling_loss_hit"
+  | "var_breach"
+  | "cvar_breach"
+  | "risk_halted"
+  | "risk_defensive"
+  | "risk_warn";
+
+/** What can be wrong with one leg. */
+export type LegItem =
+  | "symbol_unlisted"
+  | "price_missing"
+  | "pos_unprotected"
+  | "stop_not_resting"
+  | "adopted"
+  | "exit_due";
+
 export type AttentionLevel = "info" | "warn" | "critical";
 /** Something an operator must know, for as long as it is true. */
 export type Attention = {
-  readonly id: string;
+  readonly id: AccountItem | `${LegItem}:${PositionKey}`;
   readonly level: AttentionLevel;
   readonly args: readonly (string | number | null)[];
 };
@@ -254,7 +289,7 @@ export type Attention = {
 /** Keeps the instant since when each item has been true. */
 export function sinceWhen(
   before: Dict<number>,
-  items: readonly Attention[],
+  items: readonly { readonly id: string }[],
   nowMs: number,
 ): Dict<number> {
   const kept: Record<string, number> = {};

@@ -13,20 +13,23 @@ export type VetoEvent = {
   readonly ticker: Ticker;
   readonly side: Side;
   readonly stage: "screen" | "risk" | "route";
-  /** Group name for counters; several checks may share it. */
+  /** What counters and the page call it; several codes may share a name. */
   readonly reason: string;
-  readonly reasons: readonly string[];
+  /** The codes of all breaches in order of precedence; the first is the primary one. */
+  readonly codes: readonly string[];
+  /** The check that refused first. */
   readonly gate: string;
   readonly thresholds: Readonly<Record<string, number | string | null>>;
   readonly observations: Readonly<Record<string, number | string | null>>;
   readonly notionalUsd: number | null;
-  readonly lots: number | null;
   readonly refPx: number | null;
   readonly navUsd: number | null;
   readonly navAgeMs: number | null;
   /** The largest notional that every check would have let through; 0 where none would. */
   readonly maxNotionalUsd: number | null;
   readonly candleCloseMs: number;
+  /** The state of the book when it was refused. */
+  readonly context: Readonly<Record<string, number | string | null>>;
 };
 
 type OrderRef = {
@@ -165,11 +168,22 @@ export type EngineEvent =
   }
   | { readonly kind: "income"; readonly income: Income }
   | {
+    readonly kind: "operator";
+    readonly id: number;
+    readonly by: string;
+    readonly reason: string;
+    readonly order: string;
+    /** False: nothing was changed; the note says why. */
+    readonly done: boolean;
+    readonly note: string;
+  }
+  | {
     readonly kind: "account_rule";
     readonly rule:
       | "new_day"
       | "circuit_tripped"
       | "circuit_rebased"
+      | "drawdown_latched"
       | "nav_anomaly"
       | "nav_level_accepted"
       | "transfer";

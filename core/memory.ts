@@ -9,7 +9,7 @@ import type { Differences } from "./exits/reconcile.ts";
 import type { Registry } from "./exits/registry.ts";
 import type { Lineage } from "./ids.ts";
 import { EMPTY_NAV, type NavMemory } from "./nav.ts";
-import type { OperatorState } from "./risk/check.ts";
+import type { OperatorState, TempoView } from "./risk/check.ts";
 import type { Order } from "./router/orders.ts";
 import type { SymbolStats } from "./router/quality.ts";
 import type { Route } from "./router/route.ts";
@@ -77,7 +77,7 @@ export type Memory = {
   /** The newest income row that has been booked. */
   readonly incomeId: number;
   readonly differences: Differences;
-  readonly cooldownUntilMs: Dict<number>;
+  readonly tempo: TempoView;
   /** The newest candle close an entry was emitted for, per strategy, symbol and side. */
   readonly emittedMs: Dict<number>;
   readonly counters: Counters;
@@ -91,7 +91,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 1;
+export const MEMORY_FORM = 2;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -129,7 +129,13 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     booked: {},
     incomeId: 0,
     differences: {},
-    cooldownUntilMs: {},
+    tempo: {
+      cooldownUntilMs: {},
+      lastFillMs: {},
+      entriesMs: {},
+      attemptsMs: [],
+      errorsMs: [],
+    },
     emittedMs: {},
     counters: EMPTY_COUNTERS,
     stats: {},

@@ -1,6 +1,6 @@
 /**
- * Net asset value and the guards that stand on it: age, anomaly hold, peak, drawdown, daily loss,
- * the portfolio circuit. Always true: a failed or unpriced reading changes nothing but the age; a
+ * Net asset value and the guards that stand on it: age, anomaly hold, peak, daily loss; drawdown
+ * and its circuits are beside it. Always true: a failed or unpriced reading changes nothing but the age; a
  * peak never decays by age; a transfer is neither profit nor loss; an unexplained jump is held out
  * of every figure until three readings agree.
  */
@@ -16,6 +16,15 @@ import {
   usd,
 } from "./units.ts";
 import type { Account, Dict, Reading } from "./types.ts";
+import {
+  type Circuit,
+  type DrawdownMemory,
+  type DrawdownState,
+  isFlapping,
+  judgeDrawdown,
+  type Latch,
+  lossFrac,
+} from "./drawdown.ts";
 import type { EngineEvent } from "./events.ts";
 
 /** Assets that count one to one as US dollars. */
@@ -26,7 +35,6 @@ const ACCEPT_READINGS = 3;
 const ACCEPT_SPACING_MS = 10 * MS_PER_SECOND;
 const ACCEPT_BAND_FRAC = 0.05;
 const ROLLING_MS = MS_PER_DAY;
-const REBASE_SPACING_MS = 7 * MS_PER_DAY;
 
 /** Keys of `risk_limits.json` that belong to the account's guards. */
 export const navShape = {
@@ -51,10 +59,11 @@ const NavKeys = z.object(navShape);
 /** The guards' rules in core units. */
 export type NavRules = ReturnType<typeof navRules>;
 
-/** Turns the parsed keys into rules. */
-export function navRules(keys: z.output<typeof NavKeys>) {
+/** Turns the parsed keys into rules; `drawdownFrac` is the limit that only a human lifts again. */
+export function navRules(keys: z.output<typeof NavKeys>, drawdownFrac: number) {
   const { nav_anomalies: anomalies, circuit_breakers: breakers } = keys;
   return {
+    drawdownFrac,
     freshMs: keys.nav_freshness_seconds,
     zone: keys.reset_timezone,
     anomaly: {
@@ -68,8 +77,6 @@ export function navRules(keys: z.output<typeof NavKeys>) {
   };
 }
 
-export type DrawdownState = "NORMAL" | "DRAWDOWN" | "RECOVERY";
-
 /** A reading that was believed. */
 export type NavLevel = {
   readonly navUsd: number;
@@ -79,7 +86,7 @@ export type NavLevel = {
 };
 
 /** What must outlive a restart. */
-export type NavMemory = {
+export type NavMemory = DrawdownMemory & {
   readonly level: NavLevel | null;
   readonly pending: {
     readonly navUsd: number;
@@ -88,16 +95,11 @@ export type NavMemory = {
     readonly sinceMs: number;
     readonly lastMs: number;
   } | null;
-  readonly peakUsd: number | null;
-  readonly peakMs: number | null;
   readonly day: string | null;
   readonly dayStartUsd: number | null;
   readonly dayPeakUsd: number | null;
   /** Highest NAV per hour of the last 24 h; the key is the hour's start. */
   readonly hourly: Dict<number>;
-  readonly ddState: DrawdownState;
-  readonly circuit: { readonly sinceMs: number; readonly ddFrac: number } | null;
-  readonly rebasedMs: number | null;
 };
 
 export const EMPTY_NAV: NavMemory = {
@@ -105,13 +107,16 @@ export const EMPTY_NAV: NavMemory = {
   pending: null,
   peakUsd: null,
   peakMs: null,
+  highUsd: null,
   day: null,
   dayStartUsd: null,
   dayPeakUsd: null,
   hourly: {},
   ddState: "NORMAL",
+  flipsMs: [],
   circuit: null,
   rebasedMs: null,
+  latch: null,
 };
 
 /** NAV as a decision may use it: only `fresh` has a number to size with. */
@@ -123,12 +128,21 @@ export type NavView =
 /** Figures of the account that the gate and the surfaces share; null is unknown. */
 export type AccountView = {
   readonly nav: NavView;
+  /** NAV older than this is stale. */
+  readonly freshMs: number;
+  /** The drawdown at which the circuit trips. */
+  readonly circuitFrac: number;
   readonly anomaly: NavMemory["pending"];
   readonly ddFrac: number | null;
+  /** Drawdown from the highest NAV ever. */
+  readonly highLossFrac: number | null;
   readonly dayLossFrac: number | null;
   readonly rollingLossFrac: number | null;
   readonly ddState: DrawdownState;
-  readonly circuit: NavMemory["circuit"];
+  /** The state changes to and fro: four times within an hour. */
+  readonly flapping: boolean;
+  readonly circuit: Circuit | null;
+  readonly latch: Latch | null;
 };
 
 /** Sums an account: wallet at par plus unrealised profit. Null when anything in it has no price. */
@@ -173,7 +187,7 @@ export type Explained = {
   readonly transfersUsd: number;
 };
 
-type Step = readonly [NavMemory, readonly EngineEvent[]];
+export type NavStep = readonly [NavMemory, readonly EngineEvent[]];
 
 /** Takes one reading of the account into the guards. */
 export function updateNav(
@@ -184,7 +198,7 @@ export function updateNav(
     explained: Explained;
   },
   rules: NavRules,
-): Step {
+): NavStep {
   const [shifted, transfers] = applyTransfer(memory, explained.transfersUsd);
   const level = account.kind === "read" ? readLevel(account.value) : null;
   if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, transfers];
@@ -215,12 +229,17 @@ export function viewAccount(memory: NavMemory, nowMs: number, rules: NavRules): 
   const rollingPeakUsd = rollingMax(memory, nowMs);
   return {
     nav,
+    freshMs: rules.freshMs,
+    circuitFrac: rules.circuitFrac,
     anomaly: memory.pending,
     ddFrac: lossFrac(memory.peakUsd, navUsd),
+    highLossFrac: lossFrac(memory.highUsd, navUsd),
     dayLossFrac: lossFrac(memory.dayPeakUsd, navUsd),
     rollingLossFrac: lossFrac(rollingPeakUsd, navUsd),
     ddState: memory.ddState,
+    flapping: isFlapping(memory.flipsMs, nowMs),
     circuit: memory.circuit,
+    latch: memory.latch,
   };
 }
 
@@ -230,7 +249,7 @@ export function dayOf(ms: number, zone: string): string {
   return dayFormat(zone).format(new Date(ms));
 }
 
-function hold(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
+function hold(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
   const { pending, level: last } = memory;
   const agrees = pending !== null &&
     Math.abs(level.navUsd - pending.navUsd) <= ACCEPT_BAND_FRAC * Math.abs(pending.navUsd);
@@ -268,7 +287,7 @@ function hold(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
   }, ...events]];
 }
 
-function accept(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
+function accept(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
   const events: EngineEvent[] = [];
   const { navUsd, atMs } = level;
   let next: NavMemory = { ...memory, level };
@@ -280,46 +299,13 @@ function accept(memory: NavMemory, level: NavLevel, rules: NavRules): Step {
   if (memory.peakUsd === null || navUsd > memory.peakUsd) {
     next = { ...next, peakUsd: navUsd, peakMs: atMs };
   }
+  if (memory.highUsd === null || navUsd > memory.highUsd) next = { ...next, highUsd: navUsd };
   next = { ...next, hourly: recordHour(memory.hourly, navUsd, atMs) };
-  return judgeDrawdown(next, level, rules, events);
+  const [judged, told] = judgeDrawdown(next, level, rules);
+  return [judged, [...events, ...told]];
 }
 
-function judgeDrawdown(
-  memory: NavMemory,
-  { navUsd, atMs }: NavLevel,
-  rules: NavRules,
-  events: EngineEvent[],
-): Step {
-  let next = memory;
-  const cooled = next.circuit !== null && atMs - next.circuit.sinceMs >= rules.circuitCooloffMs;
-  const mayRebase = next.rebasedMs === null || atMs - next.rebasedMs >= REBASE_SPACING_MS;
-  if (cooled && mayRebase) {
-    next = { ...next, circuit: null, peakUsd: navUsd, peakMs: atMs, rebasedMs: atMs };
-    const note = "cool-off over: the peak is re-based to NAV, entries are allowed again";
-    events.push({ kind: "account_rule", rule: "circuit_rebased", navUsd, note });
-  }
-  const ddFrac = lossFrac(next.peakUsd, navUsd) ?? 0;
-  if (ddFrac >= rules.circuitFrac && next.circuit === null) {
-    next = { ...next, circuit: { sinceMs: atMs, ddFrac } };
-    const note = `drawdown ${ddFrac.toFixed(4)} reached ${rules.circuitFrac}`;
-    events.push({ kind: "account_rule", rule: "circuit_tripped", navUsd, note });
-  }
-  const ddState = drawdownState(next.ddState, ddFrac, rules);
-  return [ddState === next.ddState ? next : { ...next, ddState }, events];
-}
-
-/** NORMAL until the limit; then DRAWDOWN; below it RECOVERY until a quarter of it (configurable). */
-export function drawdownState(
-  state: DrawdownState,
-  ddFrac: number,
-  rules: Pick<NavRules, "circuitFrac" | "recoveryExitFrac">,
-): DrawdownState {
-  if (ddFrac >= rules.circuitFrac) return "DRAWDOWN";
-  if (state === "NORMAL") return "NORMAL";
-  return ddFrac <= rules.circuitFrac * rules.recoveryExitFrac ? "NORMAL" : "RECOVERY";
-}
-
-function applyTransfer(memory: NavMemory, usdMoved: number): Step {
+function applyTransfer(memory: NavMemory, usdMoved: number): NavStep {
   if (usdMoved === 0) return [memory, []];
   const note = usdMoved > 0 ? "deposit" : "withdrawal";
   const navUsd = memory.level?.navUsd ?? null;
@@ -334,6 +320,7 @@ function shift(memory: NavMemory, usdMoved: number): NavMemory {
   return {
     ...memory,
     peakUsd: move(memory.peakUsd),
+    highUsd: move(memory.highUsd),
     dayStartUsd: move(memory.dayStartUsd),
     dayPeakUsd: move(memory.dayPeakUsd),
     hourly,
@@ -359,11 +346,6 @@ function rollingMax(memory: NavMemory, nowMs: number): number | null {
     if (highest === null || value > highest) highest = value;
   }
   return highest;
-}
-
-function lossFrac(peakUsd: number | null, navUsd: number | null): number | null {
-  if (peakUsd === null || navUsd === null || !(peakUsd > 0)) return null;
-  return Math.min(1, Math.max(0, (peakUsd - navUsd) / peakUsd));
 }
 
 function isZone(zone: string): boolean {

@@ -7,7 +7,11 @@ import { attentionOf } from "./attention.ts";
 import { countTick, sinceWhen } from "./diagnostics.ts";
 import { sortedEntries, sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
+import type { EngineEvent } from "./events.ts";
 import { updateNav } from "./nav.ts";
+import { obey, type OperatorCommand } from "./operator.ts";
+import type { RejectCode } from "./ports.ts";
+import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
 import type { Ticker } from "./types.ts";
@@ -37,13 +41,14 @@ const DEAD_MAN_BEATS = 3;
 const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
 
 /** Decides everything that protects what is there. Pure and synchronous. */
-export function protect(input: StepInput): Step {
+export function protect(input: StepInput, said: readonly OperatorCommand[] = []): Step {
   const work = begin(input);
   beat(work);
   absorb(work);
   reconcileBook(work);
   checkResting(work);
   value(work);
+  obey(work, said);
   tendRegistry(work);
   scanExits(work);
   tendStops(work);
@@ -138,10 +143,30 @@ function settle(work: Work): void {
   const { seen, events } = work;
   const { nowMs } = seen;
   const counters = countTick(work.memory.counters, { nowMs, signals: 0, events });
-  change(work, { counters });
-  const items = attentionOf(work.memory, seen.market, work.rules);
+  const count = seen.faults.length + events.filter(isVenueError).length;
+  const tempo = noteErrors(work.memory.tempo, { count, nowMs }, work.rules.limits);
+  change(work, tempo === work.memory.tempo ? { counters } : { counters, tempo });
+  const items = attentionOf(work.memory, {
+    market: seen.market,
+    past: work.past,
+    rules: work.rules,
+  });
   const attention = sinceWhen(work.memory.attention, items, nowMs);
   change(work, { attention, pulse: { ...work.memory.pulse, wakeMs: wakeAt(work) } });
+}
+
+/** Refusals that are part of the game: a price moved, or what was to be closed is gone already. */
+const EXPECTED: ReadonlySet<RejectCode> = new Set([
+  "post_only_would_take",
+  "reduce_only_rejected",
+  "would_trigger",
+  "stop_exists",
+]);
+
+/** True for what says that the venue, or the way to it, does not work. */
+function isVenueError(event: EngineEvent): boolean {
+  if (event.kind === "order_reject") return !EXPECTED.has(event.code);
+  return event.kind === "order_unknown";
 }
 
 /** The earliest instant at which anything wants to be looked at; always in the future. */

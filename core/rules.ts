@@ -5,6 +5,7 @@ import type { NavRules } from "./nav.ts";
 import type { Limits } from "./risk/limits.ts";
 import type { Bucket, RouterRules } from "./router/rules.ts";
 import type { Strategy } from "./strategies/mod.ts";
+import type { Ticker } from "./types.ts";
 import type { Pair } from "./universe.ts";
 import { count, frac, seconds } from "./units.ts";
 
@@ -62,5 +63,7 @@ export type Rules = {
   readonly exits: ExitRules;
   readonly assignments: readonly Assignment[];
   readonly universe: Readonly<Record<string, Pair>>;
+  /** The symbol whose volatility stands for the market: the first of the universe. */
+  readonly reference: Ticker | null;
   readonly buckets: Readonly<Record<string, Bucket>>;
 };

@@ -6,10 +6,11 @@ import type { VetoEvent } from "./events.ts";
 import type { History, Series } from "./history.ts";
 import type { MarketView } from "./ports.ts";
 import type { Rules } from "./rules.ts";
+import { CRITICAL_DRAWDOWN_FRAC } from "./regimes.ts";
 import { sizeEntry } from "./sizing.ts";
 import type { Opinion, ScreenReason, Strategy } from "./strategies/strategy.ts";
 import type { Dict, Entry, Ticker } from "./types.ts";
-import { MS_PER_SECOND } from "./units.ts";
+import { MS_PER_SECOND, toSeconds } from "./units.ts";
 import type { Pair } from "./universe.ts";
 
 /** A price older than this is not one to enter at. */
@@ -22,7 +23,9 @@ export type Screening = {
   readonly history: History;
   readonly view: MarketView;
   readonly navUsd: number | null;
-  readonly modeFrac: number;
+  /** What regimes and risk mode leave of a size. */
+  readonly shrinkFrac: number;
+  readonly ddFrac: number | null;
   /** The newest candle close an entry was emitted for, by key. */
   readonly emittedMs: Dict<number>;
 };
@@ -102,7 +105,7 @@ type Refusal = {
 
 function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusal {
   const { strategy, ticker, opinion, px, priceAgeMs, closeMs, frameMs } = signal;
-  const { nowMs, navUsd, modeFrac } = screening;
+  const { nowMs, navUsd } = screening;
   if (opinion.kind === "refused") return opinion;
   if (priceAgeMs === null || priceAgeMs > PRICE_FRESH_MS || !(px > 0)) {
     return {
@@ -114,6 +117,13 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
   if (navUsd === null) {
     return { reason: "nav_unknown", thresholds: {}, observations: { nav_usd: null } };
   }
+  if (screening.shrinkFrac === 0) {
+    return {
+      reason: "dd_regime_critical",
+      thresholds: { critical_dd_frac: CRITICAL_DRAWDOWN_FRAC },
+      observations: { dd_frac: screening.ddFrac },
+    };
+  }
   const { side, sizeFrac, levels } = opinion;
   return {
     kind: "entry",
@@ -122,7 +132,8 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
     ticker,
     side,
     tier: pair.tier,
-    grossUsd: sizeEntry({ navUsd, sizeFrac, modeFrac }),
+    grossUsd: sizeEntry({ navUsd, sizeFrac, shrinkFrac: screening.shrinkFrac }),
+    allowAdd: strategy.allowAdd,
     leverage: Math.min(strategy.leverage ?? pair.targetLeverage, pair.maxLeverage),
     refPx: px,
     levels,
@@ -137,7 +148,7 @@ function refuse(
   { reason, thresholds, observations }: Refusal,
   { navUsd }: Screening,
 ): VetoEvent {
-  const { strategy, ticker, opinion, closeMs, px } = signal;
+  const { strategy, ticker, opinion, closeMs, frameMs, px } = signal;
   const { side } = opinion;
   return {
     kind: "veto",
@@ -147,17 +158,17 @@ function refuse(
     side,
     stage: "screen",
     reason,
-    reasons: [reason],
+    codes: [reason],
     gate: reason,
     thresholds,
     observations,
     notionalUsd: null,
-    lots: null,
     refPx: px,
     navUsd,
     navAgeMs: null,
     maxNotionalUsd: null,
     candleCloseMs: closeMs,
+    context: { timeframe_s: toSeconds(frameMs) },
   };
 }
 

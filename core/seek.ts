@@ -5,31 +5,34 @@
 import { countTick } from "./diagnostics.ts";
 import type { VetoEvent } from "./events.ts";
 import { wakeAt } from "./protect.ts";
-import type { World } from "./risk/check.ts";
-import { MODE_SIZE_FRAC, riskMode } from "./risk/mode.ts";
-import { type Verdict, vet } from "./risk/mod.ts";
-import { type Plan, planEntry } from "./router/route.ts";
+import { drawdownRegime, sizeFactor, VOL_REGIMES } from "./regimes.ts";
+import { navShare, type World } from "./risk/check.ts";
+import { MODE_SIZE_FRAC } from "./risk/mode.ts";
+import { type Verdict, vet, vetoGroup } from "./risk/mod.ts";
+import { noteEntry } from "./risk/tempo.ts";
+import type { RouteRefusal } from "./router/normalize.ts";
+import { planEntry } from "./router/route.ts";
 import { screen } from "./screener.ts";
-import type { Entry } from "./types.ts";
+import { type Entry, positionKey } from "./types.ts";
 import { begin, change, finish, moveRoute, type Step, type StepInput, type Work } from "./work.ts";
-import { reserveEntry, worldOf } from "./world.ts";
+import { reserveEntry, withoutLeg, worldOf } from "./world.ts";
 
 /** Decides what to open. Pure and synchronous; called after `protect` on its memory. */
 export function seek(input: StepInput): Step {
   const work = begin(input);
-  const { memory, seen, rules } = work;
+  const { memory, seen, rules, past } = work;
   if (seen.nowMs < memory.pulse.nextScreenMs) return finish(work);
-  let world = worldOf(memory, seen.market, rules);
-  const { mode } = riskMode(world, rules.limits);
+  let world = worldOf(memory, { market: seen.market, past, rules });
   const { nav } = world.account;
   const screened = screen({
     nowMs: seen.nowMs,
     screenedMs: memory.pulse.screenedMs,
-    history: work.history,
+    history: past.history,
     view: seen.market,
     navUsd: nav.kind === "missing" ? null : nav.navUsd,
-    // A halted book vetoes by name; sizing it to nothing would hide the reason.
-    modeFrac: mode === "HALTED" ? 1 : MODE_SIZE_FRAC[mode],
+    // Where risk is halted the gate refuses by name: a size of nothing would hide the reason.
+    shrinkFrac: world.mode.mode === "HALTED" ? 1 : shrinkOf(work, world),
+    ddFrac: world.account.ddFrac,
     emittedMs: memory.emittedMs,
   }, rules);
   work.events.push(...screened.refusals);
@@ -42,24 +45,45 @@ export function seek(input: StepInput): Step {
   return finish(work);
 }
 
+/** What regimes and risk mode leave of every size, once; 0 where nothing may be opened. */
+export function shrinkOf({ past, rules }: Pick<Work, "past" | "rules">, world: World): number {
+  const label = rules.reference === null ? null : past.regimes.vol(rules.reference).label;
+  return sizeFactor({
+    range: label === null ? null : VOL_REGIMES.indexOf(label),
+    drawdown: drawdownRegime(world.account.ddFrac),
+    modeFrac: MODE_SIZE_FRAC[world.mode.mode],
+  });
+}
+
 /** Asks the gate about one entry and starts its route; the next entry sees it as reserved. */
 function consider(work: Work, entry: Entry, world: World): World {
   const { seen, rules } = work;
-  const verdict = vet(entry, world, rules.limits);
+  const opposite = positionKey(entry.ticker, entry.side === "LONG" ? "SHORT" : "LONG");
+  const judged = withoutLeg(world, opposite, work);
+  const verdict = vet(entry, judged, rules.limits);
   if (verdict.kind === "vetoed") {
-    work.events.push(vetoRow(entry, verdict, world));
+    work.events.push(vetoRow(entry, verdict, judged));
+    return world;
+  }
+  if (judged !== world) {
+    work.events.push(refusalRow(entry, "opposite_leg_open", world));
     return world;
   }
   const market = seen.market.market(entry.ticker);
   const sight = { nowMs: seen.nowMs, market, book: seen.market.book(entry.ticker) };
   const plan = planEntry(verdict.intent, sight, rules.router);
   if (plan.kind === "refused") {
-    work.events.push(refusalRow(entry, plan, world));
+    work.events.push(refusalRow(entry, plan.reason, world));
     return world;
   }
   work.events.push(plan.event);
+  const { ticker } = entry;
+  change(work, {
+    tempo: noteEntry(work.memory.tempo, { ticker, nowMs: seen.nowMs }, rules.limits),
+  });
   moveRoute(work, plan.route);
-  return reserveEntry(world, verdict.intent, rules);
+  const reserved = reserveEntry(world, verdict.intent, work);
+  return { ...reserved, tempo: work.memory.tempo };
 }
 
 function conclude(work: Work, signals: number): void {
@@ -87,8 +111,8 @@ function vetoRow(
   return {
     ...rowOf(entry, world),
     stage: "risk",
-    reason: first.reason,
-    reasons: vetoes.map(({ id }) => id),
+    reason: vetoGroup(first.reason),
+    codes: vetoes.map(({ reason }) => reason),
     gate: first.id,
     thresholds,
     observations,
@@ -96,25 +120,30 @@ function vetoRow(
   };
 }
 
-function refusalRow(
-  entry: Entry,
-  { reason }: Extract<Plan, { kind: "refused" }>,
-  world: World,
-): VetoEvent {
-  return {
+/** Why an approved entry gets no route. */
+export type Refused = RouteRefusal | "opposite_leg_open";
+
+/** The gate had no objection, but no route can be started. */
+function refusalRow(entry: Entry, reason: Refused, world: World) {
+  const key = positionKey(entry.ticker, entry.side === "LONG" ? "SHORT" : "LONG");
+  const row: VetoEvent = {
     ...rowOf(entry, world),
     stage: "route",
     reason,
-    reasons: [reason],
-    gate: "exchange_filters",
+    codes: [reason],
+    gate: reason === "opposite_leg_open" ? "one_leg_a_symbol" : "exchange_filters",
     thresholds: {},
-    observations: { notional_usd: entry.grossUsd, price: entry.refPx },
+    observations: reason === "opposite_leg_open"
+      ? { opposite_usd: world.legs[key]?.notionalUsd ?? null }
+      : { notional_usd: entry.grossUsd, price: entry.refPx },
     maxNotionalUsd: null,
   };
+  return row;
 }
 
-function rowOf(entry: Entry, { account }: World) {
-  const { nav } = account;
+function rowOf(entry: Entry, world: World) {
+  const { nav } = world.account;
+  const leg = world.legs[positionKey(entry.ticker, entry.side)];
   return {
     kind: "veto" as const,
     intentId: entry.id,
@@ -122,10 +151,20 @@ function rowOf(entry: Entry, { account }: World) {
     ticker: entry.ticker,
     side: entry.side,
     notionalUsd: entry.grossUsd,
-    lots: null,
     refPx: entry.refPx,
     navUsd: nav.kind === "missing" ? null : nav.navUsd,
     navAgeMs: nav.kind === "missing" ? null : nav.ageMs,
     candleCloseMs: entry.candleCloseMs,
+    context: {
+      risk_mode: world.mode.mode,
+      tier: entry.tier,
+      leverage: entry.leverage,
+      open_positions: world.legsCount,
+      open_qty: leg?.qty ?? 0,
+      gross_usd: world.grossUsd,
+      symbol_usd: world.symbolUsd[entry.ticker] ?? 0,
+      tier_usd: world.tierUsd[entry.tier] ?? 0,
+      post_trade_gross_frac: navShare(world.grossUsd + entry.grossUsd, world),
+    },
   };
 }

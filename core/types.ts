@@ -107,6 +107,8 @@ export type Entry = {
   readonly tier: Tier;
   readonly grossUsd: number;
   readonly leverage: number;
+  /** The strategy means to add to a leg that it holds already. */
+  readonly allowAdd: boolean;
   readonly refPx: number;
   readonly levels: Levels;
   readonly timeframeMs: number;

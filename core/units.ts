@@ -27,15 +27,12 @@ export function toSeconds(ms: number): number {
 
 /** A fraction of something: 0.04 is 4 %. `max` above 1 is for leverage-like ratios (1.5 = 150 %). */
 export function frac(max = 1, min = 0): z.ZodNumber {
-  const expected = `a fraction from ${min} to ${max} (0.04 is 4 %)`;
-  const hint = (input: unknown) => {
-    const value = fromPercent(Number(input));
-    const fits = value >= min && value <= max;
-    return fits ? `${expected}; this looks like percent, write ${plain(value)}` : expected;
-  };
-  return z.number({ error: expected })
-    .min(min, { error: expected })
-    .max(max, { error: (issue) => hint(issue.input) });
+  return share(`a fraction from ${min} to ${max} (0.04 is 4 %)`, { min, max });
+}
+
+/** How sure a tail figure is to hold: a share of all days (0.99 is 99 %). */
+export function confidence(min = 0.8, max = 0.9999): z.ZodNumber {
+  return share(`a confidence from ${min} to ${max} (0.99 is 99 %)`, { min, max });
 }
 
 /** Basis points, returned as they are written; `Bps` names in the core mean basis points. */
@@ -90,6 +87,17 @@ export function factor(max: number, min = 0): z.ZodNumber {
 export function symbol(): z.ZodString {
   const expected = "an exchange symbol in capitals such as BTCUSDT";
   return z.string({ error: expected }).regex(/^[A-Z0-9]{2,30}$/, { error: expected });
+}
+
+function share(expected: string, { min, max }: { min: number; max: number }): z.ZodNumber {
+  const hint = (input: unknown) => {
+    const value = fromPercent(Number(input));
+    const fits = value >= min && value <= max;
+    return fits ? `${expected}; this looks like percent, write ${plain(value)}` : expected;
+  };
+  return z.number({ error: expected })
+    .min(min, { error: expected })
+    .max(max, { error: (issue) => hint(issue.input) });
 }
 
 function duration(

@@ -142,9 +142,11 @@ export function prune(work: Work): void {
       !isSettled(order) || memory.routes[order.ownerId] !== undefined ||
       stops.has(order.clientId),
   );
-  const cooldownUntilMs = keep(memory.cooldownUntilMs, (untilMs) => untilMs > seen.nowMs);
-  if (orders !== memory.orders || cooldownUntilMs !== memory.cooldownUntilMs) {
-    change(work, { orders, cooldownUntilMs });
+  if (orders !== memory.orders) change(work, { orders });
+  const { tempo } = memory;
+  const cooldownUntilMs = keep(tempo.cooldownUntilMs, (untilMs) => untilMs > seen.nowMs);
+  if (cooldownUntilMs !== tempo.cooldownUntilMs) {
+    change(work, { tempo: { ...tempo, cooldownUntilMs } });
   }
 }
 
@@ -263,8 +265,8 @@ function cancelById(work: Work, clientId: string, reason: string): void {
 }
 
 /** The true range of the hour (or of the feed's own candles); null while history is short. */
-function measuredAtr({ history, memory, rules }: Work, key: PositionKey): number | null {
-  const bars = history.series(memory.holdings[key]!.ticker, MS_PER_HOUR);
+function measuredAtr({ past, memory, rules }: Work, key: PositionKey): number | null {
+  const bars = past.history.series(memory.holdings[key]!.ticker, MS_PER_HOUR);
   const { atrLookback } = rules.exits;
   if (bars === null || bars.length <= atrLookback) return null;
   const column = (field: "high" | "low" | "close") => bars.column(field, atrLookback + 1);

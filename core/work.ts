@@ -4,8 +4,8 @@
  */
 import { sortedEntries, without } from "./dict.ts";
 import type { EngineEvent } from "./events.ts";
-import type { History } from "./history.ts";
 import type { Memory } from "./memory.ts";
+import type { Past } from "./past.ts";
 import type { Command, Observation } from "./ports.ts";
 import { advance, routeOrderId } from "./router/advance.ts";
 import { type Order, tendOrder } from "./router/orders.ts";
@@ -26,7 +26,7 @@ export type Work = {
   memory: Memory;
   readonly seen: Observation;
   readonly rules: Rules;
-  readonly history: History;
+  readonly past: Past;
   readonly commands: Command[];
   readonly events: EngineEvent[];
 };
@@ -36,7 +36,7 @@ export type StepInput = {
   readonly memory: Memory;
   readonly seen: Observation;
   readonly rules: Rules;
-  readonly history: History;
+  readonly past: Past;
 };
 
 export function begin(input: StepInput): Work {

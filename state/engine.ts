@@ -1,12 +1,13 @@
 /**
- * The shell around the decision: it holds the one memory, feeds the history, runs the two steps and
+ * The shell around the decision: it holds the one memory, feeds the past, runs the two steps and
  * contains what goes wrong in the second. An entry's bug never stops an exit; a bug in the first
  * step stops the process, because trading on an impossible state is worse than not trading.
  */
 import { credible } from "../core/credible.ts";
 import type { Decision } from "../core/executor.ts";
-import type { History } from "../core/history.ts";
 import type { Memory } from "../core/memory.ts";
+import type { Past } from "../core/past.ts";
+import type { OperatorCommand } from "../core/operator.ts";
 import type { Observation } from "../core/ports.ts";
 import { protect } from "../core/protect.ts";
 import type { Rules } from "../core/rules.ts";
@@ -27,23 +28,23 @@ export class ProtectFault extends Error {
 
 export class Engine {
   readonly rules: Rules;
-  readonly history: History;
+  readonly past: Past;
   readonly #onFault: (fault: Fault) => void;
   readonly #protectOnly: boolean;
   #memory: Memory;
 
   constructor(
-    { memory, rules, history, protectOnly, onFault }: {
+    { memory, rules, past, protectOnly, onFault }: {
       memory: Memory;
       rules: Rules;
-      history: History;
+      past: Past;
       /** After repeated assertion failures: protect what is there, open nothing. */
       protectOnly: boolean;
       onFault: (fault: Fault) => void;
     },
   ) {
     this.rules = rules;
-    this.history = history;
+    this.past = past;
     this.#memory = memory;
     this.#protectOnly = protectOnly;
     this.#onFault = onFault;
@@ -53,14 +54,14 @@ export class Engine {
     return this.#memory;
   }
 
-  /** One tick: both steps, or the first alone. */
-  decide(told: Observation): Decision {
+  /** One tick: both steps, or the first alone. `said` is what the operator told since the last. */
+  decide(told: Observation, said: readonly OperatorCommand[] = []): Decision {
     const seen = credible(told);
     for (const { ticker, candles } of seen.candles) {
-      for (const candle of candles) this.history.append(ticker, candle);
+      for (const candle of candles) this.past.append(ticker, candle);
     }
     const before = this.#memory;
-    const safe = this.#protect(seen);
+    const safe = this.#protect(seen, said);
     const { memory, commands, events } = this.#seek(seen, safe);
     this.#memory = memory;
     return {
@@ -72,22 +73,22 @@ export class Engine {
     };
   }
 
-  #protect(seen: Observation): Step {
-    const { rules, history } = this;
+  #protect(seen: Observation, said: readonly OperatorCommand[]): Step {
+    const { rules, past } = this;
     try {
-      return protect({ memory: this.#memory, seen, rules, history });
+      return protect({ memory: this.#memory, seen, rules, past }, said);
     } catch (error) {
       throw new ProtectFault(error);
     }
   }
 
   #seek(seen: Observation, { memory }: Step): Step {
-    const { rules, history } = this;
+    const { rules, past } = this;
     const nothing: Step = { memory, commands: [], events: [] };
     const faulty = memory.operator.state === "PAUSED" && memory.operator.by === ENGINE_FAULT;
     if (this.#protectOnly || faulty) return nothing;
     try {
-      return seek({ memory, seen, rules, history });
+      return seek({ memory, seen, rules, past });
     } catch (error) {
       const message = messageOf(error);
       this.#onFault({ seq: memory.pulse.seq, stage: "seek", message });

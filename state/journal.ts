@@ -31,6 +31,7 @@ const DURABLE: ReadonlySet<EngineEvent["kind"]> = new Set([
   "adjustment",
   "account_rule",
   "exit_trigger",
+  "operator",
 ]);
 
 /**

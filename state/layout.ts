@@ -6,6 +6,7 @@ export type Layout = {
   readonly execution: string;
   readonly sim: string;
   readonly lock: string;
+  readonly control: string;
   readonly checkpoint: string;
   readonly journal: string;
   readonly engineLog: string;
@@ -24,6 +25,7 @@ export function layoutOf(dataDir: string): Layout {
     execution,
     sim,
     lock: `${state}/.lock`,
+    control: `${state}/.control`,
     checkpoint: `${state}/checkpoint.json`,
     journal: `${execution}/journal.jsonl`,
     engineLog: `${execution}/engine.jsonl`,

@@ -38,6 +38,7 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   registry: "exit_events",
   adjustment: "exit_events",
   account_rule: "account_events",
+  operator: "account_events",
   income: "account_events",
 };
 
@@ -74,12 +75,14 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
         intent_id: event.intentId,
         symbol: event.ticker,
         side: event.side,
+        position_side: event.side,
         strategy: event.strategyId,
+        attempt_id: event.intentId,
         stage: event.stage,
         signal_ts: iso(event.candleCloseMs),
         veto_reason: event.reason,
-        original_reason: event.gate,
-        reasons: event.reasons,
+        original_reason: event.codes[0] ?? event.reason,
+        reasons: event.codes,
         gate: event.gate,
         thresholds: event.thresholds,
         observations: event.observations,
@@ -91,6 +94,7 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
         nav: event.navUsd,
         nav_age_s: event.navAgeMs === null ? null : event.navAgeMs / 1_000,
         max_notional_usd: event.maxNotionalUsd,
+        context: event.context,
       };
     case "order_attempt":
       return {
@@ -237,6 +241,14 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
       };
     case "account_rule":
       return { rule: event.rule, nav: event.navUsd, note: event.note };
+    case "operator":
+      return {
+        command: event.order,
+        by: event.by,
+        reason: event.reason,
+        done: event.done,
+        note: event.note,
+      };
     case "income":
       return {
         income_id: event.income.id,

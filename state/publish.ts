@@ -6,6 +6,7 @@ import type { Decision, Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import type { Account } from "../core/types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
+import { worldOf } from "../core/world.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import type { Engine, Fault } from "./engine.ts";
 import type { Flusher } from "./flush.ts";
@@ -166,6 +167,12 @@ export class Publisher implements Sink {
       memory,
       view: decision.seen.market,
       rules: engine.rules,
+      past: engine.past,
+      world: worldOf(memory, {
+        market: decision.seen.market,
+        past: engine.past,
+        rules: engine.rules,
+      }),
       account: this.#account,
       run,
       loop: this.#loopFacts(),

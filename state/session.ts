@@ -2,15 +2,16 @@
  * One run of the engine over one data directory: recovers, wires engine, venue and sink, runs the
  * loop, and leaves everything on disk. Start-up is recovery: a first start recovers from nothing.
  */
-import { type Decision, run } from "../core/executor.ts";
-import { History } from "../core/history.ts";
+import { type Decision, run, type Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
+import { Past } from "../core/past.ts";
 import type { Bucket } from "../core/router/rules.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Feed } from "../core/venues/feed.ts";
 import { SimVenue } from "../core/venues/sim.ts";
 import type { ExchangeRules } from "../core/venues/sim_desk.ts";
 import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
+import { Control } from "./control.ts";
 import { Engine, type Fault } from "./engine.ts";
 import { Flusher } from "./flush.ts";
 import { Journal } from "./journal.ts";
@@ -77,17 +78,26 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { engine, venue, mirror, publisher, ledger, recovered, facts, feed } = parts;
   let [code, reason] = [EXIT_OK, "stopped"];
   let stopServing: (() => Promise<void>) | null = null;
+  let control: Control | null = null;
   try {
     stopServing = await options.serve(parts.store, facts);
+    control = options.replay ? null : await openControl(options);
     mirror.start(MIRROR_MS);
     const decide: Parameters<typeof run>[0] = (seen) => {
       publisher.tickBegins();
-      const decision = engine.decide(seen);
+      const decision = engine.decide(seen, control?.take());
       options.onTick(decision);
       return decision;
     };
     const resumeMs = recovered?.clean ? engine.memory.pulse.wakeMs : null;
-    await run(decide, { venue, sink: publisher, stop: options.stop, resumeMs });
+    const sink: Sink = {
+      record: async (decision) => {
+        await publisher.record(decision);
+        control?.answer(decision.events);
+      },
+      publish: (decision) => publisher.publish(decision),
+    };
+    await run(decide, { venue, sink, stop: options.stop, resumeMs });
     venue.close();
   } catch (error) {
     if (stopServing === null) throw error;
@@ -95,6 +105,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     [code, reason] = [EXIT_ASSERTION, error instanceof Error ? error.message : String(error)];
     options.onNote(`stopping, as trading on would be wrong: ${reason}`);
   } finally {
+    await control?.close();
     mirror.stop();
     await publisher.close().catch((error) => {
       [code, reason] = [EXIT_ASSERTION, `last flush: ${String(error)}`];
@@ -106,6 +117,17 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     noteRun(options.layout.engineLog, { ts, event: "stop", run_id: facts.runId, code, reason });
   }
   return { code, memory: engine.memory, feed, venue };
+}
+
+/** An engine nobody can talk to still trades: that it cannot hear is told, and no more. */
+async function openControl({ layout, onNote }: SessionOptions): Promise<Control | null> {
+  try {
+    return await Control.open(layout.control);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    onNote(`commands cannot be heard at ${layout.control}: ${why}`);
+    return null;
+  }
 }
 
 async function wire(options: SessionOptions): Promise<Parts> {
@@ -136,8 +158,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const telemetry = new Telemetry(layout.execution);
   const { runId, env } = facts;
   await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, runId, env, markets: feed });
-  const history = new History(feed.baseMs, options.framesMs);
-  const engine = new Engine({ memory, rules, history, protectOnly, onFault });
+  const past = new Past({ baseMs: feed.baseMs, framesMs: options.framesMs, rules });
+  const engine = new Engine({ memory, rules, past, protectOnly, onFault });
   const pacer = options.pacerFor(feed, () => publisher.beat());
   const publisher: Publisher = new Publisher({
     engine,

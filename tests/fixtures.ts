@@ -1,13 +1,8 @@
 /** One constructor per thing, every option defaulted: a test names only what it is about. */
-import correlationGroups from "../config/correlation_groups.json" with { type: "json" };
-import riskLimits from "../config/risk_limits.json" with { type: "json" };
 import type { Holding } from "../core/exits/ledger.ts";
 import type { Guard } from "../core/exits/registry.ts";
 import { exitRules, exitsShape } from "../core/exits/registry.ts";
-import type { AccountView } from "../core/nav.ts";
 import type { NewOrder } from "../core/ports.ts";
-import type { World } from "../core/risk/check.ts";
-import { buildLimits, CorrelationGroups, type Limits, limitsShape } from "../core/risk/limits.ts";
 import { type Filters, marketOf } from "../core/router/normalize.ts";
 import type { Order } from "../core/router/orders.ts";
 import type { Route } from "../core/router/route.ts";
@@ -16,7 +11,6 @@ import type {
   Account,
   Approved,
   Book,
-  Dict,
   Entry,
   Levels,
   Market,
@@ -86,6 +80,7 @@ export function entry(changes: Partial<Entry> = {}): Entry {
     tier: "CORE",
     grossUsd: 300,
     leverage: 1,
+    allowAdd: false,
     refPx: 60_000,
     levels: levels(),
     timeframeMs: 900_000,
@@ -257,54 +252,6 @@ export function route(changes: Partial<Route> = {}): Route {
     ackLatencyMs: null,
     clientIds: [],
     step: { kind: "quote", sinceMs: T0, notBeforeMs: T0 },
-    ...changes,
-  };
-}
-
-/** Limits as the shipped files have them, with two places for the strategy of `entry`. */
-export function limits(
-  { keys = {}, groups = {}, strategyLegs = { s1: 2 } }: {
-    keys?: Readonly<Record<string, unknown>>;
-    groups?: Readonly<Record<string, unknown>>;
-    strategyLegs?: Dict<number>;
-  } = {},
-): Limits {
-  return buildLimits(
-    z.object(limitsShape).parse({ ...riskLimits, ...keys }),
-    CorrelationGroups.parse({ ...correlationGroups, ...groups }),
-    strategyLegs,
-  );
-}
-
-/** A calm account of 10,000 dollars. */
-export function accountView(changes: Partial<AccountView> = {}): AccountView {
-  return {
-    nav: { kind: "fresh", navUsd: 10_000, ageMs: 0 },
-    anomaly: null,
-    ddFrac: 0,
-    dayLossFrac: 0,
-    rollingLossFrac: 0,
-    ddState: "NORMAL",
-    circuit: null,
-    ...changes,
-  };
-}
-
-/** A world in which `entry` passes every check. */
-export function world(changes: Partial<World> = {}): World {
-  return {
-    nowMs: T0,
-    account: accountView(),
-    operator: "RUNNING",
-    positionsKnown: true,
-    grossUsd: 0,
-    symbolUsd: {},
-    tierUsd: {},
-    groupUsd: {},
-    legs: {},
-    strategyLegs: {},
-    cooldownUntilMs: {},
-    tradable: () => ({ tier: "CORE", minNotionalUsd: 5, maxLeverage: 20 }),
     ...changes,
   };
 }

@@ -14,6 +14,8 @@ import { KILL_STEPS, playSeed, type Tick } from "./swarm/run.ts";
 import { renderTotals, totalsOf } from "./swarm/totals.ts";
 
 const SEEDS = 50;
+/** Every so many runs have circuits that trip. */
+const TENDER_EVERY = 5;
 const HOURS = 2;
 const FAULTS_MIN = 20;
 const COMMANDS: readonly Command["kind"][] = [
@@ -26,9 +28,9 @@ const COMMANDS: readonly Command["kind"][] = [
 ];
 
 Deno.test("swarm: no checker fires over many seeds, and every fault really occurs", async () => {
-  const config = swarmConfig();
   const results = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
+    const config = swarmConfig({ tender: seed % TENDER_EVERY === 0 });
     results.push(await playSeed({ seed, hours: HOURS, config }));
   }
   const totals = totalsOf(results);
@@ -159,6 +161,15 @@ const PLANTS: Readonly<Record<CheckerName, Plant>> = {
     return nav.peakUsd === null || tick.before.nav.peakUsd === null
       ? tick
       : withMemory(tick, { nav: { ...nav, peakUsd: nav.peakUsd - 1 } });
+  },
+  latched: (tick) => {
+    const latch = { sinceMs: 0, ddFrac: 0.4 };
+    return { ...tick, before: { ...tick.before, nav: { ...tick.before.nav, latch } } };
+  },
+  tailed: (tick) => {
+    const { limits } = tick.rules;
+    const tail = { ...limits.tail, var: { ...limits.tail.var, limitFrac: 1e-9 } };
+    return { ...tick, rules: { ...tick.rules, limits: { ...limits, tail } } };
   },
 };
 

@@ -27,7 +27,7 @@ export const navStale = gate("nav_stale", "nav_stale", (_entry, world) => {
   const { nav } = world.account;
   if (nav.kind === "fresh" && world.positionsKnown) return null;
   return {
-    thresholds: { nav_state: "fresh" },
+    thresholds: { nav_freshness_s: toSeconds(world.account.freshMs) },
     observations: {
       nav_state: nav.kind,
       nav_age_s: nav.kind === "missing" ? null : toSeconds(nav.ageMs),
@@ -53,22 +53,84 @@ export const navAnomaly = gate("nav_anomaly", "nav_anomaly", (_entry, world) => 
   };
 });
 
+/** A leg nobody can value makes every exposure a sum of unknowns. */
+export const badPosition = gate("bad_position", "bad_position", ({ ticker }, world) => {
+  if (world.badPositions.length === 0) return null;
+  return {
+    thresholds: { bad_positions: 0 },
+    observations: {
+      bad_positions: world.badPositions.length,
+      positions: world.badPositions.join(" "),
+      symbol: ticker,
+    },
+  };
+});
+
+/** Without a peak, a day or a last day of readings a loss cannot be told: that is not no loss. */
+export const drawdownStale = gate("drawdown_stale", "drawdown_stale", (_entry, world) => {
+  const { ddFrac, highLossFrac, dayLossFrac, rollingLossFrac } = world.account;
+  const isKnown = ddFrac !== null && highLossFrac !== null && dayLossFrac !== null &&
+    rollingLossFrac !== null;
+  if (isKnown) return null;
+  return {
+    thresholds: {},
+    observations: {
+      dd_frac: ddFrac,
+      high_loss_frac: highLossFrac,
+      day_loss_frac: dayLossFrac,
+      rolling_24h_loss_frac: rollingLossFrac,
+    },
+  };
+});
+
+/** Whatever halts risk as a whole halts entries; its reason is told in words. */
+export const riskHalted = gate(
+  "risk_mode_halted",
+  "risk_mode_halted",
+  (_e, world) =>
+    world.mode.mode === "HALTED"
+      ? { thresholds: {}, observations: { risk_mode_reason: world.mode.reason } }
+      : null,
+);
+
 /** The drawdown circuit is latched; it opens by rule, never by a bounce of the price. */
 export const portfolioCircuit = gate(
   "portfolio_dd_circuit",
   "portfolio_dd_circuit",
   (_e, world) => {
-    const { circuit, ddFrac } = world.account;
+    const { circuit, ddFrac, circuitFrac } = world.account;
     if (circuit === null) return null;
     return {
-      thresholds: { tripped_at_dd_frac: circuit.ddFrac },
-      observations: { dd_frac: ddFrac, since_ms: circuit.sinceMs },
+      thresholds: { max_portfolio_dd_frac: circuitFrac },
+      observations: {
+        dd_frac: ddFrac,
+        tripped_at_dd_frac: circuit.ddFrac,
+        since_s: toSeconds(world.nowMs - circuit.sinceMs),
+      },
+    };
+  },
+);
+
+/** Drawdown from the highest NAV ever; latched until a human says that trading may go on. */
+export const drawdownLimit = gate(
+  "nav_drawdown_limit",
+  "nav_drawdown_limit",
+  (_entry, world, limits) => {
+    const { latch, highLossFrac } = world.account;
+    const isWithin = highLossFrac !== null && highLossFrac < limits.drawdownFrac;
+    if (latch === null && isWithin) return null;
+    return {
+      thresholds: { max_nav_drawdown_frac: limits.drawdownFrac },
+      observations: {
+        high_loss_frac: highLossFrac,
+        latched_at_dd_frac: latch?.ddFrac ?? null,
+      },
     };
   },
 );
 
 /** Loss from the day's highest NAV. */
-export const dayLoss = gate("day_loss_limit", "daily_loss", (_entry, world, limits) => {
+export const dayLoss = gate("day_loss_limit", "day_loss_limit", (_entry, world, limits) => {
   const { dayLossFrac } = world.account;
   if (dayLossFrac !== null && dayLossFrac < limits.dayLossFrac) return null;
   return {
@@ -78,11 +140,15 @@ export const dayLoss = gate("day_loss_limit", "daily_loss", (_entry, world, limi
 });
 
 /** The same limit on the last 24 hours, so that midnight does not forget. */
-export const rollingLoss = gate("rolling_loss_limit", "daily_loss", (_entry, world, limits) => {
-  const { rollingLossFrac } = world.account;
-  if (rollingLossFrac !== null && rollingLossFrac < limits.dayLossFrac) return null;
-  return {
-    thresholds: { daily_loss_limit_frac: limits.dayLossFrac },
-    observations: { rolling_24h_loss_frac: rollingLossFrac },
-  };
-});
+export const rollingLoss = gate(
+  "rolling_loss_limit",
+  "day_loss_limit",
+  (_entry, world, limits) => {
+    const { rollingLossFrac } = world.account;
+    if (rollingLossFrac !== null && rollingLossFrac < limits.dayLossFrac) return null;
+    return {
+      thresholds: { daily_loss_limit_frac: limits.dayLossFrac },
+      observations: { rolling_24h_loss_frac: rollingLossFrac },
+    };
+  },
+);

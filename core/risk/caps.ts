@@ -1,7 +1,8 @@
 /** Caps on size: per order, symbol, tier, group, portfolio; on leverage and on the number of legs. */
+import type { Entry } from "../types.ts";
 import { positionKey } from "../types.ts";
-import { cap, gate, usableNavUsd } from "./check.ts";
-import type { Check } from "./check.ts";
+import { cap, type Check, gate, navShare, usableNavUsd, type World } from "./check.ts";
+import type { Limits } from "./limits.ts";
 
 /** The symbol is known, tradable and not on the restricted list. */
 export const universe = gate(
@@ -22,19 +23,22 @@ export const restricted = gate(
       : null,
 );
 
-/** One leg, one position: a second entry on the same side is not an order but an accident. */
-export const alreadyInTrade = gate("already_in_trade", "already_in_trade", (entry, world) => {
-  const leg = world.legs[positionKey(entry.ticker, entry.side)];
-  if (leg === undefined) return null;
-  return { thresholds: { legs: 1 }, observations: { notional_usd: leg.notionalUsd } };
+/** Where there is a whitelist, only what is on it may be opened. */
+export const whitelist = gate("not_whitelisted", "not_whitelisted", (entry, _world, limits) => {
+  const { whitelist: allowed } = limits;
+  if (allowed === null || allowed.has(entry.ticker)) return null;
+  return { thresholds: { whitelisted: allowed.size }, observations: { symbol: entry.ticker } };
 });
 
-/** The other leg of the symbol is open: a flip closes first, it is never bought on top. */
-export const oppositeLeg = gate("opposite_leg_open", "already_in_trade", (entry, world) => {
-  const other = entry.side === "LONG" ? "SHORT" : "LONG";
-  const leg = world.legs[positionKey(entry.ticker, other)];
+/** One leg, one position: a second entry on the same side is an accident, unless it was asked for. */
+export const alreadyInTrade = gate("already_in_trade", "already_in_trade", (entry, world) => {
+  if (entry.allowAdd) return null;
+  const leg = world.legs[positionKey(entry.ticker, entry.side)];
   if (leg === undefined) return null;
-  return { thresholds: { opposite_legs: 0 }, observations: { notional_usd: leg.notionalUsd } };
+  return {
+    thresholds: { legs: 1 },
+    observations: { position_qty: leg.qty, position_usd: leg.notionalUsd },
+  };
 });
 
 /** Strictly below the smallest order that makes sense is refused; sizes are never raised. */
@@ -42,7 +46,7 @@ export const minNotional: Check<"min_notional"> = {
   id: "min_notional",
   reason: "min_notional",
   judge: (entry, world, limits) => {
-    const floorUsd = floorFor(entry.ticker, world, limits);
+    const floorUsd = smallestUsd(entry.ticker, world, limits);
     if (entry.grossUsd >= floorUsd) return null;
     return {
       thresholds: { min_notional_usd: floorUsd },
@@ -52,20 +56,17 @@ export const minNotional: Check<"min_notional"> = {
   room: () => Infinity,
 };
 
-function floorFor(
-  ticker: string,
-  world: Parameters<Check["judge"]>[1],
-  limits: Parameters<Check["judge"]>[2],
-): number {
-  return Math.max(limits.minNotionalUsd(ticker), world.tradable(ticker)?.minNotionalUsd ?? 0);
+/** The smallest notional that both the operator and the exchange take. */
+export function smallestUsd(ticker: string, world: World, limits: Limits): number {
+  return Math.max(limits.of(ticker).minNotionalUsd, world.tradable(ticker)?.minNotionalUsd ?? 0);
 }
 
 export const maxOrder = cap(
   "max_order_notional",
   "symbol_cap",
-  (entry, _world, limits) => limits.orderUsd(entry.ticker),
+  (entry, _world, limits) => limits.of(entry.ticker).orderUsd,
   (entry, _world, limits) => ({
-    thresholds: { max_order_notional_usd: limits.orderUsd(entry.ticker) },
+    thresholds: { max_order_notional_usd: limits.of(entry.ticker).orderUsd },
     observations: { notional_usd: entry.grossUsd },
   }),
 );
@@ -74,36 +75,80 @@ export const symbolCap = cap(
   "symbol_cap",
   "symbol_cap",
   (entry, world, limits) =>
-    usableNavUsd(world) * limits.symbolFrac(entry.ticker) - (world.symbolUsd[entry.ticker] ?? 0),
-  (entry, world, limits) => ({
-    thresholds: {
-      max_nav_frac: limits.symbolFrac(entry.ticker),
-      symbol_notional_cap_usd: usableNavUsd(world) * limits.symbolFrac(entry.ticker),
-    },
-    observations: {
-      symbol_usd: world.symbolUsd[entry.ticker] ?? 0,
-      notional_usd: entry.grossUsd,
-    },
-  }),
+    usableNavUsd(world) * limits.of(entry.ticker).shareFrac -
+    (world.symbolUsd[entry.ticker] ?? 0),
+  (entry, world, limits) => {
+    const { shareFrac } = limits.of(entry.ticker);
+    return {
+      thresholds: {
+        max_nav_frac: shareFrac,
+        symbol_notional_cap_usd: usableNavUsd(world) * shareFrac,
+      },
+      observations: {
+        symbol_usd: world.symbolUsd[entry.ticker] ?? 0,
+        notional_usd: entry.grossUsd,
+      },
+    };
+  },
 );
 
-export const leverageCap = gate("leverage_exceeded", "leverage_cap", (entry, world, limits) => {
-  const allowed = Math.min(
-    limits.leverage(entry.ticker),
-    world.tradable(entry.ticker)?.maxLeverage ?? 0,
-  );
-  if (entry.leverage <= allowed) return null;
-  return { thresholds: { max_leverage: allowed }, observations: { leverage: entry.leverage } };
+/** A leg that holds this many base units already takes no more, whatever they are worth. */
+export const openQty = gate("max_open_qty", "symbol_cap", (entry, world, limits) => {
+  const { openQty: most } = limits.of(entry.ticker);
+  const qty = world.legs[positionKey(entry.ticker, entry.side)]?.qty ?? 0;
+  if (qty < most) return null;
+  return { thresholds: { max_open_qty: most }, observations: { open_qty: qty } };
 });
 
-export const tradeCap = cap(
+export const sideBlocked = gate("side_blocked", "side_blocked", (entry, _world, limits) => {
+  if (!limits.of(entry.ticker).blocked.has(entry.side)) return null;
+  return { thresholds: {}, observations: { side: entry.side } };
+});
+
+export const leverageCap = gate(
+  "leverage_exceeded",
+  "leverage_exceeded",
+  (entry, world, limits) => {
+    const most = Math.min(
+      limits.of(entry.ticker).leverage,
+      world.tradable(entry.ticker)?.maxLeverage ?? 0,
+    );
+    if (entry.leverage <= most) return null;
+    return { thresholds: { max_leverage: most }, observations: { leverage: entry.leverage } };
+  },
+);
+
+/** A size per trade as a share of NAV: a limit of null does not exist. */
+const tradeShare = <R extends string>(
+  id: R,
+  name: string,
+  limitOf: (limits: Limits) => number | null,
+): Check<R> =>
+  cap(
+    id,
+    id,
+    (_entry, world, limits) => {
+      const frac = limitOf(limits);
+      return frac === null ? Infinity : usableNavUsd(world) * frac;
+    },
+    (entry, world, limits) => ({
+      thresholds: { [`${name}_frac`]: limitOf(limits) },
+      observations: {
+        trade_nav_frac: navShare(entry.grossUsd, world),
+        notional_usd: entry.grossUsd,
+      },
+    }),
+  );
+
+export const equityCap = tradeShare(
+  "trade_gt_equity_cap",
+  "trade_equity_nav",
+  (limits) => limits.equityTradeFrac,
+);
+export const tradeCap = tradeShare(
   "max_trade_nav_pct",
   "max_trade_nav",
-  (_entry, world, limits) => usableNavUsd(world) * limits.maxTradeFrac,
-  (entry, world, limits) => ({
-    thresholds: { max_trade_nav_frac: limits.maxTradeFrac },
-    observations: { trade_nav_frac: share(entry.grossUsd, world), notional_usd: entry.grossUsd },
-  }),
+  (limits) => limits.maxTradeFrac,
 );
 
 export const portfolioCap = cap(
@@ -112,7 +157,7 @@ export const portfolioCap = cap(
   (_entry, world, limits) => usableNavUsd(world) * limits.grossFrac - world.grossUsd,
   (entry, world, limits) => ({
     thresholds: { max_gross_exposure_frac: limits.grossFrac },
-    observations: { gross_frac: share(world.grossUsd + entry.grossUsd, world) },
+    observations: { gross_frac: navShare(world.grossUsd + entry.grossUsd, world) },
   }),
 );
 
@@ -124,42 +169,42 @@ export const tierCap = cap(
   (entry, world, limits) => ({
     thresholds: { tier: entry.tier, max_tier_nav_frac: limits.tierFrac[entry.tier] },
     observations: {
-      tier_frac: share((world.tierUsd[entry.tier] ?? 0) + entry.grossUsd, world),
+      tier_frac: navShare((world.tierUsd[entry.tier] ?? 0) + entry.grossUsd, world),
     },
   }),
 );
 
 /** Correlated symbols count as one bet; only the groups that hold the symbol are asked. */
-export const groupCap = cap(
-  "correlation_cap",
-  "correlation_cap",
-  (entry, world, limits) => {
-    let roomUsd = Infinity;
-    for (const group of limits.groups) {
-      if (!group.symbols.has(entry.ticker)) continue;
-      const left = usableNavUsd(world) * group.maxFrac - (world.groupUsd[group.name] ?? 0);
-      roomUsd = Math.min(roomUsd, left);
-    }
-    return roomUsd;
-  },
-  (entry, world, limits) => {
-    const thresholds: Record<string, number> = {};
-    const observations: Record<string, number | null> = {};
-    for (const { name, symbols, maxFrac } of limits.groups) {
-      if (!symbols.has(entry.ticker)) continue;
-      thresholds[`${name}_max_frac`] = maxFrac;
-      observations[`${name}_frac`] = share((world.groupUsd[name] ?? 0) + entry.grossUsd, world);
-    }
-    return { thresholds, observations };
-  },
-);
+export const groupCap = cap("correlation_cap", "correlation_cap", groupRoom, describeGroups);
+
+function groupRoom({ ticker }: Entry, world: World, limits: Limits): number {
+  const navUsd = usableNavUsd(world);
+  let roomUsd = Infinity;
+  for (const { name, maxFrac } of limits.of(ticker).groups) {
+    roomUsd = Math.min(roomUsd, navUsd * maxFrac - (world.groupUsd[name] ?? 0));
+  }
+  return roomUsd;
+}
+
+/** Every breached group is told. */
+function describeGroups({ ticker, grossUsd }: Entry, world: World, limits: Limits) {
+  const thresholds: Record<string, number> = {};
+  const observations: Record<string, number | null> = {};
+  for (const { name, maxFrac } of limits.of(ticker).groups) {
+    const afterUsd = (world.groupUsd[name] ?? 0) + grossUsd;
+    if (afterUsd <= usableNavUsd(world) * maxFrac) continue;
+    thresholds[`${name}_max_frac`] = maxFrac;
+    observations[`${name}_before_frac`] = navShare(world.groupUsd[name] ?? 0, world);
+    observations[`${name}_after_frac`] = navShare(afterUsd, world);
+  }
+  return { thresholds, observations };
+}
 
 export const maxConcurrent = gate("max_concurrent", "max_concurrent", (_entry, world, limits) => {
-  const open = Object.keys(world.legs).length;
-  if (open < limits.positionsCount) return null;
+  if (world.legsCount < limits.positionsCount) return null;
   return {
     thresholds: { max_concurrent_positions: limits.positionsCount },
-    observations: { open_positions: open },
+    observations: { open_positions: world.legsCount },
   };
 });
 
@@ -176,8 +221,3 @@ export const strategyConcurrent = gate(
     };
   },
 );
-
-function share(amountUsd: number, world: Parameters<Check["judge"]>[1]): number | null {
-  const navUsd = usableNavUsd(world);
-  return navUsd > 0 ? amountUsd / navUsd : null;
-}

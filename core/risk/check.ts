@@ -1,15 +1,20 @@
 /** What a check is: a pure question about one entry in one world, and the room it would leave. */
 import type { AccountView } from "../nav.ts";
-import type { Dict, Entry, PositionKey, Tier } from "../types.ts";
+import type { Dict, Entry, PositionKey, Side, Tier } from "../types.ts";
 import type { Limits } from "./limits.ts";
+import type { ModeView } from "./mode.ts";
+import type { TailView } from "./tails.ts";
 
 /** Whether the operator (or a fault of the engine) lets entries through. */
 export type OperatorState = "RUNNING" | "PAUSED" | "KILLED";
 
 /** One leg that counts against the limits. */
 export type Leg = {
+  readonly ticker: string;
+  readonly side: Side;
   readonly notionalUsd: number;
-  readonly lots: number;
+  /** In base units, what is held; an entry under way holds nothing yet. */
+  readonly qty: number;
   readonly strategyId: string | null;
 };
 
@@ -17,6 +22,18 @@ export type Tradable = {
   readonly tier: Tier;
   readonly minNotionalUsd: number;
   readonly maxLeverage: number;
+};
+
+/** What happened lately, as far as the pace of trading is limited. */
+export type TempoView = {
+  /** A stop-loss lets its symbol rest until then. */
+  readonly cooldownUntilMs: Dict<number>;
+  readonly lastFillMs: Dict<number>;
+  /** Entries per symbol, newest last. */
+  readonly entriesMs: Dict<readonly number[]>;
+  /** Entries of all symbols, and errors of the venue; newest last. */
+  readonly attemptsMs: readonly number[];
+  readonly errorsMs: readonly number[];
 };
 
 /**
@@ -27,23 +44,27 @@ export type World = {
   readonly nowMs: number;
   readonly account: AccountView;
   readonly operator: OperatorState;
+  readonly mode: ModeView;
   readonly positionsKnown: boolean;
+  /** Legs whose size in dollars nobody can tell: exposures are sums of unknowns then. */
+  readonly badPositions: readonly PositionKey[];
   readonly grossUsd: number;
   readonly symbolUsd: Dict<number>;
   readonly tierUsd: Dict<number>;
   readonly groupUsd: Dict<number>;
   readonly legs: Readonly<Record<PositionKey, Leg>>;
+  readonly legsCount: number;
   readonly strategyLegs: Dict<number>;
-  readonly cooldownUntilMs: Dict<number>;
+  readonly tempo: TempoView;
+  readonly tail: TailView;
   /** What the exchange demands of an order in a symbol; null for one that may not be traded. */
   readonly tradable: (ticker: string) => Tradable | null;
 };
 
+export type Figures = Dict<number | string | null>;
+
 /** Why an entry fails a check: what was seen, what is allowed. */
-export type Breach = {
-  readonly thresholds: Dict<number | string | null>;
-  readonly observations: Dict<number | string | null>;
-};
+export type Breach = { readonly thresholds: Figures; readonly observations: Figures };
 
 /**
  * One check. `room` is the largest notional that passes (0: none, Infinity: size does not matter);
@@ -57,8 +78,14 @@ export type Check<R extends string = string> = {
 };
 
 /** NAV in dollars when it may be used for sizing, else 0: no percentage of an unknown is allowed. */
-export function usableNavUsd(world: World): number {
-  return world.account.nav.kind === "fresh" ? world.account.nav.navUsd : 0;
+export function usableNavUsd({ account }: World): number {
+  return account.nav.kind === "fresh" ? account.nav.navUsd : 0;
+}
+
+/** A share of NAV; null while there is no NAV to take one of. */
+export function navShare(amountUsd: number, world: World): number | null {
+  const navUsd = usableNavUsd(world);
+  return navUsd > 0 ? amountUsd / navUsd : null;
 }
 
 /** A check whose answer does not depend on the size: it lets everything through or nothing. */

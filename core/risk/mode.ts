@@ -1,6 +1,6 @@
 /** The one-word state of risk: what it is, why, and how much size it leaves. */
+import type { AccountView } from "../nav.ts";
 import { toSeconds } from "../units.ts";
-import type { World } from "./check.ts";
 import type { Limits } from "./limits.ts";
 
 export const RISK_MODES = ["OK", "WARN", "DEFENSIVE", "HALTED"] as const;
@@ -9,7 +9,7 @@ export type RiskMode = (typeof RISK_MODES)[number];
 export type ModeView = {
   readonly mode: RiskMode;
   readonly reason: string;
-  /** 0 is calm, 1 is stopped. */
+  /** 0 is calm, 0.25 to 0.5 warns, 0.5 to 1 defends, 1 is stopped; it grows with the loss. */
   readonly score: number;
 };
 
@@ -21,26 +21,98 @@ export const MODE_SIZE_FRAC: Readonly<Record<RiskMode, number>> = {
   HALTED: 0,
 };
 
+/** How routing does, as far as risk cares; null while there is too little to tell. */
+export type RouterView = {
+  /** Share of maker orders that had to cross the spread after all. */
+  readonly fallbackFrac: number | null;
+  /** Symbols whose routing is rated weak. */
+  readonly weakCount: number;
+};
+
+/** Above this share of fallbacks the maker path does not work any more. */
+const FALLBACK_MAX_FRAC = 0.5;
+
+export type ModeInputs = {
+  readonly account: AccountView;
+  readonly positionsKnown: boolean;
+  readonly badPositionsCount: number;
+  readonly router: RouterView;
+};
+
 /** First match wins; what cannot be evaluated is HALTED, never OK. */
-export function riskMode(world: World, limits: Limits): ModeView {
-  const { nav, anomaly, ddFrac, dayLossFrac, circuit } = world.account;
-  if (!world.positionsKnown) return halted("positions_unknown");
+export function riskMode(inputs: ModeInputs, limits: Limits): ModeView {
+  return halts(inputs) ?? defends(inputs, limits) ?? warns(inputs, limits) ??
+    { mode: "OK", reason: "all_systems_healthy", score: 0 };
+}
+
+function halts({ account, positionsKnown, badPositionsCount }: ModeInputs): ModeView | null {
+  const { nav, ddFrac, highLossFrac, dayLossFrac, rollingLossFrac } = account;
+  const halted = (reason: string): ModeView => ({ mode: "HALTED", reason, score: 1 });
+  if (!positionsKnown) return halted("positions_unknown");
   if (nav.kind === "missing") return halted("nav_missing");
   if (nav.kind === "stale") return halted(`nav_stale_age=${Math.round(toSeconds(nav.ageMs))}s`);
   if (!(nav.navUsd > 0)) return halted("nav_nonpositive");
-  if (ddFrac === null || dayLossFrac === null) return halted("drawdown_unknown");
-  if (circuit !== null) return { mode: "DEFENSIVE", reason: "circuit_breaker_active", score: 0.9 };
-  if (dayLossFrac >= limits.dayLossFrac) {
-    const reason = `daily_loss_high_frac=${dayLossFrac.toFixed(4)}`;
-    return { mode: "DEFENSIVE", reason, score: 0.8 };
-  }
-  if (anomaly !== null) return { mode: "WARN", reason: "nav_anomaly_pending", score: 0.5 };
-  if (ddFrac >= limits.drawdownAlertFrac) {
-    return { mode: "WARN", reason: `drawdown_alert_dd_frac=${ddFrac.toFixed(4)}`, score: 0.25 };
-  }
-  return { mode: "OK", reason: "all_systems_healthy", score: 0 };
+  if (badPositionsCount > 0) return halted(`bad_positions=${badPositionsCount}`);
+  const losses = [ddFrac, highLossFrac, dayLossFrac, rollingLossFrac];
+  return losses.includes(null) ? halted("drawdown_unknown") : null;
 }
 
-function halted(reason: string): ModeView {
-  return { mode: "HALTED", reason, score: 1 };
+function defends({ account }: ModeInputs, limits: Limits): ModeView | null {
+  const { circuit, latch, circuitFrac } = account;
+  const [ddFrac, highFrac, dayFrac, rollingFrac] = lossesOf(account);
+  const defensive = (reason: string, severity: number): ModeView => ({
+    mode: "DEFENSIVE",
+    reason,
+    score: 0.5 + 0.5 * clip(severity),
+  });
+  if (latch !== null || highFrac >= limits.drawdownFrac) {
+    return defensive(`drawdown_high_dd_frac=${highFrac.toFixed(4)}`, 1);
+  }
+  if (circuit !== null) {
+    const severity = ratio(ddFrac, circuitFrac);
+    return defensive(`circuit_breaker_active_dd_frac=${ddFrac.toFixed(4)}`, severity);
+  }
+  if (dayFrac >= limits.dayLossFrac) {
+    const severity = ratio(dayFrac, limits.dayLossFrac) / 2;
+    return defensive(`daily_loss_high_frac=${dayFrac.toFixed(4)}`, severity);
+  }
+  if (rollingFrac >= limits.dayLossFrac) {
+    const severity = ratio(rollingFrac, limits.dayLossFrac) / 2;
+    return defensive(`rolling_24h_loss_high_frac=${rollingFrac.toFixed(4)}`, severity);
+  }
+  return null;
+}
+
+function warns({ account, router }: ModeInputs, limits: Limits): ModeView | null {
+  const [ddFrac] = lossesOf(account);
+  const warn = (reason: string, severity: number): ModeView => ({
+    mode: "WARN",
+    reason,
+    score: 0.25 + 0.25 * clip(severity),
+  });
+  if (account.anomaly !== null) return warn("nav_anomaly_pending", 1);
+  if (account.flapping) return warn("drawdown_state_flapping", 1);
+  if (ddFrac >= limits.drawdownAlertFrac) {
+    const severity = ratio(ddFrac, account.circuitFrac);
+    return warn(`drawdown_alert_dd_frac=${ddFrac.toFixed(4)}`, severity);
+  }
+  if (router.weakCount > 0) return warn(`router_degraded_symbols=${router.weakCount}`, 0);
+  const { fallbackFrac } = router;
+  if (fallbackFrac !== null && fallbackFrac > FALLBACK_MAX_FRAC) {
+    return warn(`high_fallback_ratio=${fallbackFrac.toFixed(2)}`, 0);
+  }
+  return null;
+}
+
+/** Drawdown, drawdown from the high, loss of the day and of 24 hours; all known by now. */
+function lossesOf({ ddFrac, highLossFrac, dayLossFrac, rollingLossFrac }: AccountView) {
+  return [ddFrac!, highLossFrac!, dayLossFrac!, rollingLossFrac!] as const;
+}
+
+function ratio(value: number, limit: number): number {
+  return limit > 0 ? value / limit : 1;
+}
+
+function clip(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }

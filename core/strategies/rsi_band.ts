@@ -27,6 +27,7 @@ export const RsiBand = z.strictObject({
   timeframe,
   short_enabled: z.boolean().default(true),
   max_concurrent: count(1_000, 1).default(1),
+  allow_add: z.boolean().default(false),
   params: z.strictObject({
     per_trade_nav_pct: frac(0.5),
     leverage: factor(125, 1).optional(),
@@ -62,6 +63,7 @@ export function rsiBand(keys: Keys): Strategy {
     timeframeMs: frameMs,
     higherMs: null,
     maxConcurrent: keys.max_concurrent,
+    allowAdd: keys.allow_add,
     leverage: params.leverage ?? null,
     minBars: bars,
     evaluate: (input) => evaluate(input, keys, bars),

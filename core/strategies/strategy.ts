@@ -9,6 +9,7 @@ export const SCREEN_REASONS = [
   "no_levels",
   "market_data",
   "nav_unknown",
+  "dd_regime_critical",
   "dedupe",
 ] as const;
 export type ScreenReason = (typeof SCREEN_REASONS)[number];
@@ -53,6 +54,8 @@ export type Strategy = {
   readonly higherMs: number | null;
   /** Most legs it may hold at once. */
   readonly maxConcurrent: number;
+  /** May add to a leg that is open on the same side. */
+  readonly allowAdd: boolean;
   /** Null: the universe's target leverage. */
   readonly leverage: number | null;
   /** Candles it needs before it can say anything. */

@@ -123,7 +123,7 @@ export const Diagnostics = z.strictObject({
 });
 
 export function projectDiagnostics(published: Published) {
-  const { memory, run, loop, view, rules } = published;
+  const { memory, run, loop, view, rules, past } = published;
   const { nowMs, seq, accountOk } = memory.pulse;
   const { operator } = memory;
   const unknown = Object.values(memory.orders).filter(({ state }) => state === "unknown").length;
@@ -164,7 +164,7 @@ export function projectDiagnostics(published: Published) {
         reason: operator.reason,
         until: null,
       },
-      attention: attentionOf(memory, view, rules).map(({ id, level, args }) => ({
+      attention: attentionOf(memory, { market: view, past, rules }).map(({ id, level, args }) => ({
         id,
         level,
         since: iso(memory.attention[id] ?? nowMs),

@@ -6,10 +6,7 @@ import { z } from "zod";
 import { expectancyOf, type TradeStats } from "../../core/intel/expectancy.ts";
 import { scoreSymbol } from "../../core/intel/scores.ts";
 import { EMPTY_STATS, qualityOf } from "../../core/router/quality.ts";
-import { viewAccount } from "../../core/nav.ts";
-import { riskMode } from "../../core/risk/mode.ts";
 import { MS_PER_HOUR } from "../../core/units.ts";
-import { worldOf } from "../../core/world.ts";
 import {
   count,
   envelopeShape,
@@ -186,15 +183,14 @@ export const RiskAllocationSuggestions = z.strictObject({
   reason: z.string(),
 });
 
-export function projectRiskAllocationSuggestions({ memory, view, rules }: Published) {
-  const account = viewAccount(memory.nav, memory.pulse.nowMs, rules.nav);
+export function projectRiskAllocationSuggestions({ memory, world }: Published) {
   return {
     generated_ts: iso(memory.pulse.nowMs),
     lookback_days: LOOKBACK_HOURS / 24,
     global: {
       current_equity_usd: memory.nav.level?.navUsd ?? null,
-      current_drawdown_pct: account.ddFrac,
-      risk_mode: riskMode(worldOf(memory, view, rules), rules.limits).mode,
+      current_drawdown_pct: world.account.ddFrac,
+      risk_mode: world.mode.mode,
     },
     symbols: [],
     reason: NOT_MEASURED,

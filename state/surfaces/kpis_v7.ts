@@ -4,10 +4,13 @@ import { sortedEntries } from "../../core/dict.ts";
 import { tradeStats } from "../../core/intel/expectancy.ts";
 import { viewAccount } from "../../core/nav.ts";
 import { EMPTY_STATS, qualityOf } from "../../core/router/quality.ts";
-import { signOf } from "../../core/types.ts";
+import { rangeRegime } from "../../core/regimes.ts";
+import { signOf, type Ticker } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
 import { recent } from "./intel.ts";
 import { aumOf } from "./nav.ts";
+import { rangeBlock } from "./risk_regimes.ts";
+import { cvarBlock, varBlock } from "./risk_tail.ts";
 import { projectRouterHealth } from "./router_health.ts";
 import {
   count,
@@ -129,6 +132,7 @@ export function projectKpis(published: Published) {
   const feeRatio = realizedUsd === 0 ? null : feesUsd / Math.abs(realizedUsd);
   const ageS = level === null ? null : Math.max(0, nowMs - level.atMs) / MS_PER_SECOND;
   const portfolio = portfolioOf(published);
+  const { atr, atr_regime } = rangeBlock(published);
   const slips = {
     slip_q25_bps: null,
     slip_q50_bps: null,
@@ -149,10 +153,10 @@ export function projectKpis(published: Published) {
     },
     risk: {
       dd_state: ddState,
-      atr_regime: null,
+      atr_regime,
       fee_pnl_ratio: feeRatio,
       drawdown_pct: account.ddFrac,
-      atr_ratio: null,
+      atr_ratio: atr.median_ratio,
     },
     router: {
       policy_quality: router.label.toLowerCase(),
@@ -166,7 +170,7 @@ export function projectKpis(published: Published) {
     },
     performance: { expectancy: portfolio.expectancy_48h, sharpe_state: null },
     dd_state: ddState,
-    atr_regime: null,
+    atr_regime,
     fee_pnl_ratio: feeRatio,
     router_quality: router.label.toLowerCase(),
     aum_total: portfolio.aum,
@@ -178,7 +182,7 @@ export function projectKpis(published: Published) {
       quality: router.label.toLowerCase(),
     },
     drawdown: { dd_pct: account.ddFrac },
-    atr: { atr_ratio: null, atr_regime: null, symbols: [] },
+    atr: { atr_ratio: atr.median_ratio, atr_regime, symbols: atr.symbols },
   };
 }
 
@@ -195,8 +199,8 @@ function portfolioOf(published: Published) {
     aum: aumOf(published, navUsd).total,
     dd_pct: account.ddFrac,
     daily_loss_pct: account.dayLossFrac,
-    var_nav_pct: null,
-    cvar_nav_pct: null,
+    var_nav_pct: varBlock(published).portfolio_var_nav_pct,
+    cvar_nav_pct: worstCvar(published),
     gross_nav_pct: share(exposure.grossUsd),
     net_nav_pct: share(exposure.netUsd),
     unrealized_pnl: memory.nav.level?.unrealizedUsd ?? null,
@@ -208,6 +212,13 @@ function portfolioOf(published: Published) {
     expectancy_48h: overall(published),
     loss_at_stops_usd: lossAtStops(published),
   };
+}
+
+/** The largest shortfall of any position; null without one, and where one of them is unknown. */
+function worstCvar(published: Published): number | null {
+  const shares = Object.values(cvarBlock(published).per_symbol).map((row) => row.cvar_nav_pct);
+  const known = shares.filter((share) => share !== null);
+  return known.length === 0 || known.length < shares.length ? null : Math.max(...known);
 }
 
 function overall({ memory }: Published): number | null {
@@ -250,8 +261,10 @@ function weekOf({ memory }: Published, ticker: string | null) {
 }
 
 function perSymbol(published: Published) {
-  const { memory, rules } = published;
+  const { memory, rules, past } = published;
   const { symbols } = recent(published);
+  const cvar = cvarBlock(published).per_symbol;
+  const ranges = (ticker: string) => past.regimes.range(ticker as Ticker)?.ratio ?? null;
   const open: Record<string, number> = {};
   for (const [, holding] of sortedEntries(memory.holdings)) {
     const value = valueOf(published, holding);
@@ -278,15 +291,15 @@ function perSymbol(published: Published) {
         win_rate: week.hitRate,
         expectancy: symbols[ticker]?.expectancyUsd ?? null,
         score: null,
-        atr_regime: null,
-        atr_ratio: null,
+        atr_regime: rangeRegime(ranges(ticker)),
+        atr_ratio: ranges(ticker),
         dd_state: null,
         dd_today_pct: null,
         maker_fill_rate: share(stats.makerFinalCount, stats.filledCount),
         fallback_rate: share(stats.fallbackCount, stats.makerStartedCount),
         slip_q50_bps: null,
         avg_slippage_bps: quality.averageSlippageBps,
-        cvar_nav_pct: null,
+        cvar_nav_pct: cvar[ticker]?.cvar_nav_pct ?? null,
       }];
     }),
   );

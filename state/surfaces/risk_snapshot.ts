@@ -1,13 +1,13 @@
 /** `risk_snapshot.json`: the state of risk, every cap beside its value. */
 import { z } from "zod";
 import { hasMismatch } from "../../core/exits/ledger.ts";
-import { type AccountView, viewAccount } from "../../core/nav.ts";
-import type { Limits } from "../../core/risk/limits.ts";
-import { RISK_MODES, riskMode } from "../../core/risk/mode.ts";
-import { TIERS } from "../../core/types.ts";
-import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
-import { worldOf } from "../../core/world.ts";
+import { viewAccount } from "../../core/nav.ts";
+import { RISK_MODES } from "../../core/risk/mode.ts";
+import { MS_PER_SECOND } from "../../core/units.ts";
 import { reconciliationOf } from "./positions.ts";
+import { CapsBlock, capsBlock, CircuitBlock, circuitBlocks } from "./risk_circuits.ts";
+import { rangeBlock, RegimeBlock, regimeBlock } from "./risk_regimes.ts";
+import { CvarBlock, cvarBlock, VarBlock, varBlock } from "./risk_tail.ts";
 import {
   count,
   envelopeShape,
@@ -52,7 +52,6 @@ export const RiskSnapshot = z.strictObject({
     current: fraction,
     since: maybeTime,
     latched: z.boolean(),
-    resume: z.string(),
   }),
   correlation_groups: z.record(
     z.string(),
@@ -62,34 +61,19 @@ export const RiskSnapshot = z.strictObject({
       symbols: z.array(z.string()),
     }),
   ),
-  var: z.strictObject({
-    portfolio_var_usd: maybe,
-    portfolio_var_nav_pct: maybe,
-    max_portfolio_var_nav_pct: maybe,
-    within_limit: z.boolean().nullable(),
-    portfolio_volatility: maybe,
-    confidence: maybe,
-    n_assets: count,
-    lookback_used: count,
-    reason: z.string(),
-  }),
-  cvar: z.strictObject({
-    per_symbol: z.record(
-      z.string(),
-      z.strictObject({
-        cvar_nav_pct: maybe,
-        limit: z.number(),
-        within_limit: z.boolean().nullable(),
-      }),
-    ),
-    max_position_cvar_nav_pct: maybe,
-    confidence: maybe,
-    reason: z.string(),
-  }),
+  var: VarBlock,
+  cvar: CvarBlock,
   anomalies: z.strictObject({
     nav_jump: z.strictObject({ old: z.number(), new: z.number(), pct: maybe }).optional(),
     tp_sl_mismatch: z.boolean().optional(),
+    var_limit_breach: z.boolean().optional(),
+    cvar_limit_breach: z.boolean().optional(),
+    dd_flap: z.boolean().optional(),
   }),
+  /** Everything that can block entries: what it is at, since when, and what opens it again. */
+  circuits: z.array(CircuitBlock),
+  /** What shrinks sizes. */
+  regimes: RegimeBlock,
   tp_sl_registry: z.strictObject({
     num_positions: count,
     num_registry_entries: count,
@@ -108,17 +92,7 @@ export const RiskSnapshot = z.strictObject({
     }),
     nav_total: maybe,
   }),
-  caps: z.strictObject({
-    max_trade_nav_pct: z.number(),
-    max_gross_exposure_pct: z.number(),
-    max_portfolio_dd_nav_pct: z.number(),
-    daily_loss_limit_pct: z.number(),
-    drawdown_alert_pct: z.number(),
-    max_concurrent_positions: count,
-    nav_freshness_seconds: z.number(),
-    cooldown_after_stop_s: z.number(),
-    tiers: z.record(z.string(), z.number()),
-  }),
+  caps: CapsBlock,
   exposure: z.strictObject({
     gross_usd: maybe,
     net_usd: maybe,
@@ -145,33 +119,10 @@ export const RiskSnapshot = z.strictObject({
   risk_config_meta: z.strictObject({ testnet_overrides_active: z.boolean() }),
 });
 
-const NOT_MEASURED = "not_measured";
-
-/** Nobody computes these yet: null, and the reason. */
-const NO_VAR = {
-  portfolio_var_usd: null,
-  portfolio_var_nav_pct: null,
-  max_portfolio_var_nav_pct: null,
-  within_limit: null,
-  portfolio_volatility: null,
-  confidence: null,
-  n_assets: 0,
-  lookback_used: 0,
-  reason: NOT_MEASURED,
-};
-const NO_CVAR = {
-  per_symbol: {},
-  max_position_cvar_nav_pct: null,
-  confidence: null,
-  reason: NOT_MEASURED,
-};
-
 export function projectRiskSnapshot(published: Published) {
-  const { memory, view, rules } = published;
-  const { nowMs } = memory.pulse;
-  const account = viewAccount(memory.nav, nowMs, rules.nav);
-  const world = worldOf(memory, view, rules);
-  const { mode, reason, score } = riskMode(world, rules.limits);
+  const { memory, rules, world } = published;
+  const { account } = world;
+  const { mode, reason, score } = world.mode;
   const navUsd = memory.nav.level?.navUsd ?? null;
   const share = (usd: number | null) =>
     usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
@@ -195,22 +146,22 @@ export function projectRiskSnapshot(published: Published) {
       current: account.ddFrac,
       since: isoOrNull(account.circuit?.sinceMs ?? null),
       latched: account.circuit !== null,
-      resume: `after ${rules.nav.circuitCooloffMs / MS_PER_HOUR} h, at most once in 7 days`,
     },
-    correlation_groups: groupsBlock(rules.limits.groups, world.groupUsd, share),
-    var: NO_VAR,
-    cvar: NO_CVAR,
-    anomalies: anomaliesBlock(account.anomaly, mismatch),
+    correlation_groups: groupsBlock(published, share),
+    var: varBlock(published),
+    cvar: cvarBlock(published),
+    anomalies: anomaliesBlock(published, mismatch),
+    circuits: circuitBlocks(published),
+    regimes: regimeBlock(published),
     tp_sl_registry: {
       num_positions: Object.keys(memory.holdings).length,
       num_registry_entries: Object.keys(memory.registry).length,
       registry_mismatch: mismatch,
     },
     nav_health: navHealth(published),
-    caps: capsOf(published),
+    caps: capsBlock(published),
     exposure: exposureBlock(published, share),
-    atr_regime: "unknown",
-    atr: { atr_regime: "unknown", median_ratio: null, symbols: [] },
+    ...rangeBlock(published),
     fee_pnl_ratio: feeRatio(published),
     fee_pnl: {
       fee_pnl_ratio: feeRatio(published),
@@ -224,21 +175,23 @@ export function projectRiskSnapshot(published: Published) {
 
 type Share = (usd: number | null) => number | null;
 
-function groupsBlock(
-  groups: Limits["groups"],
-  groupUsd: Readonly<Record<string, number>>,
-  share: Share,
-) {
+/** A group with a leg that nobody can value is unknown, not smaller. */
+function groupsBlock({ world, rules }: Published, share: Share) {
+  const isKnown = world.badPositions.length === 0;
   return Object.fromEntries(
-    groups.map(({ name, symbols, maxFrac }) => [name, {
-      gross_nav_pct: share(groupUsd[name] ?? 0),
+    rules.limits.groups.map(({ name, symbols, maxFrac }) => [name, {
+      gross_nav_pct: share(isKnown ? world.groupUsd[name] ?? 0 : null),
       max_group_nav_pct: maxFrac,
       symbols: [...symbols],
     }]),
   );
 }
 
-function anomaliesBlock(anomaly: AccountView["anomaly"], mismatch: boolean) {
+/** Only what is true is there: an empty block is good news. */
+function anomaliesBlock(published: Published, mismatch: boolean) {
+  const { anomaly, flapping } = published.world.account;
+  const isOver = ({ within_limit }: { readonly within_limit: boolean | null }) =>
+    within_limit === false;
   const jump = anomaly === null ? {} : {
     nav_jump: {
       old: anomaly.previousUsd,
@@ -246,7 +199,15 @@ function anomaliesBlock(anomaly: AccountView["anomaly"], mismatch: boolean) {
       pct: anomaly.previousUsd > 0 ? anomaly.navUsd / anomaly.previousUsd - 1 : null,
     },
   };
-  return { ...jump, ...(mismatch ? { tp_sl_mismatch: true } : {}) };
+  return {
+    ...jump,
+    ...(mismatch ? { tp_sl_mismatch: true } : {}),
+    ...(isOver(varBlock(published)) ? { var_limit_breach: true } : {}),
+    ...(Object.values(cvarBlock(published).per_symbol).some(isOver)
+      ? { cvar_limit_breach: true }
+      : {}),
+    ...(flapping ? { dd_flap: true } : {}),
+  };
 }
 
 function exposureBlock(published: Published, share: Share) {
@@ -294,21 +255,6 @@ function navHealth({ memory, rules }: Published) {
     nav_ts: level === null ? null : iso(level.atMs),
     stale_flags: { balances: !accountOk, positions: !accountOk, prices: priceMissingCount > 0 },
     nav_total: level?.navUsd ?? null,
-  };
-}
-
-function capsOf({ rules }: Published) {
-  const { limits, nav } = rules;
-  return {
-    max_trade_nav_pct: limits.maxTradeFrac,
-    max_gross_exposure_pct: limits.grossFrac,
-    max_portfolio_dd_nav_pct: nav.circuitFrac,
-    daily_loss_limit_pct: limits.dayLossFrac,
-    drawdown_alert_pct: limits.drawdownAlertFrac,
-    max_concurrent_positions: limits.positionsCount,
-    nav_freshness_seconds: nav.freshMs / MS_PER_SECOND,
-    cooldown_after_stop_s: limits.cooldownAfterStopMs / MS_PER_SECOND,
-    tiers: Object.fromEntries(TIERS.map((tier) => [tier, limits.tierFrac[tier]])),
   };
 }
 

@@ -8,6 +8,8 @@ import type { Holding } from "../../core/exits/ledger.ts";
 import { unitsToNumber } from "../../core/increments.ts";
 import type { Memory } from "../../core/memory.ts";
 import type { MarketView } from "../../core/ports.ts";
+import type { Past } from "../../core/past.ts";
+import type { World } from "../../core/risk/check.ts";
 import type { Rules } from "../../core/rules.ts";
 import { type Account, signOf } from "../../core/types.ts";
 
@@ -110,6 +112,9 @@ export type Published = {
   readonly memory: Memory;
   readonly view: MarketView;
   readonly rules: Rules;
+  readonly past: Past;
+  /** What the gate sees at this moment: every risk figure comes from this one reading. */
+  readonly world: World;
   /** The account as it was last read well; null before the first good read. */
   readonly account: Account | null;
   readonly run: RunFacts;

@@ -14,8 +14,8 @@ import { entry } from "../fixtures.ts";
 import { say } from "../lanes.ts";
 import { record } from "./recorded.ts";
 
-const { rules, history, busy, quiet } = await record();
-const world = worldOf(busy.before, busy.seen.market, rules);
+const { rules, past, busy, quiet } = await record();
+const world = worldOf(busy.before, { market: busy.seen.market, past, rules });
 // A busy book is full: to approve one more, every check still runs, and the count is raised.
 const roomy = { ...rules.limits, positionsCount: rules.limits.positionsCount + 1 };
 const wishes = busy.seen.market.tickers.map(wishFor);
@@ -49,19 +49,19 @@ Deno.bench(
 );
 
 Deno.bench("the world a verdict is given in", { group: "gate" }, () => {
-  worldOf(busy.before, busy.seen.market, rules);
+  worldOf(busy.before, { market: busy.seen.market, past, rules });
 });
 
 Deno.bench("protect, a quiet tick", { group: "tick" }, () => {
-  protect({ memory: quiet.before, seen: quiet.seen, rules, history });
+  protect({ memory: quiet.before, seen: quiet.seen, rules, past });
 });
 
 Deno.bench("protect, a busy tick", { group: "tick" }, () => {
-  protect({ memory: busy.before, seen: busy.seen, rules, history });
+  protect({ memory: busy.before, seen: busy.seen, rules, past });
 });
 
 Deno.bench("seek, every symbol screened", { group: "tick" }, () => {
-  seek({ memory: screening, seen: busy.seen, rules, history });
+  seek({ memory: screening, seen: busy.seen, rules, past });
 });
 
 Deno.bench("difference of two memories", { group: "journal" }, () => {

@@ -1,8 +1,8 @@
 /** A moment of a replayed market, in which the engine holds positions and has something to decide. */
 import { buildRules, framesOf } from "../../config/load.ts";
 import type { Decision } from "../../core/executor.ts";
-import { History } from "../../core/history.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import type { Rules } from "../../core/rules.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
@@ -24,7 +24,7 @@ export type Moment = {
 
 export type Recorded = {
   readonly rules: Rules;
-  readonly history: History;
+  readonly past: Past;
   /** The tick with most to decide, and one in which nothing happened. */
   readonly busy: Moment;
   readonly quiet: Moment;
@@ -36,12 +36,12 @@ export async function record(): Promise<Recorded> {
   const feed = new SyntheticFeed({ seed: SEED, historyDays: 3, anchors: [], nowMs: null });
   const { baseMs, tickers, startMs } = feed;
   const rules = buildRules(config, { baseMs, tickers, universe: "config" });
-  const history = new History(baseMs, framesOf(config));
+  const past = new Past({ baseMs, framesMs: framesOf(config), rules });
   const memory = blankMemory(LINEAGE, startMs);
   const onFault = ({ message }: { message: string }) => {
     throw new Error(message);
   };
-  const engine = new Engine({ memory, rules, history, protectOnly: false, onFault });
+  const engine = new Engine({ memory, rules, past, protectOnly: false, onFault });
   const venue = new SimVenue({
     feed,
     rules: {
@@ -72,7 +72,7 @@ export async function record(): Promise<Recorded> {
     await venue.submit(decision.commands);
     await venue.wait(decision.memory.pulse.wakeMs);
   }
-  return { rules, history, busy: busy!, quiet: quiet! };
+  return { rules, past, busy: busy!, quiet: quiet! };
 }
 
 function weight(moment: Moment | null): number {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { framesOf } from "../../config/load.ts";
 import { type Decision, run } from "../../core/executor.ts";
-import { History } from "../../core/history.ts";
 import { blankMemory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
 import { diff } from "../../core/patch.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
@@ -40,15 +40,15 @@ async function trade6h(seed: number): Promise<Log> {
     gap: false,
     pace: () => Promise.resolve(),
   });
-  const history = new History(feed.baseMs, framesOf(config()));
+  const past = new Past({ baseMs: feed.baseMs, framesMs: framesOf(config()), rules: by });
   let at = freeze(blankMemory("test00", feed.startMs));
   const log: Log = { text: [], decisions: [], venue, rows };
   const decide = (observation: Observation): Decision => {
     for (const { ticker, candles } of observation.candles) {
-      for (const candle of candles) history.append(ticker, candle);
+      for (const candle of candles) past.append(ticker, candle);
     }
     const before = at;
-    const input = { memory: before, seen: observation, rules: by, history };
+    const input = { memory: before, seen: observation, rules: by, past };
     const safe = freeze(protect(input));
     assert.deepEqual(protect(input), safe, "deciding again gives the same");
     const next = freeze(seek({ ...input, memory: safe.memory }));

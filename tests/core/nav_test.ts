@@ -1,58 +1,18 @@
-/** NAV and its guards: age, anomaly hold, baselines, day, circuit. */
+/** NAV and its guards: age, anomaly hold, baselines, day. */
 import assert from "node:assert/strict";
-import { z } from "zod";
-import riskLimits from "../../config/risk_limits.json" with { type: "json" };
-import {
-  dayOf,
-  drawdownState,
-  EMPTY_NAV,
-  type NavMemory,
-  type NavRules,
-  navRules,
-  navShape,
-  readLevel,
-  updateNav,
-  viewAccount,
-} from "../../core/nav.ts";
+import { dayOf, EMPTY_NAV, readLevel, updateNav, viewAccount } from "../../core/nav.ts";
 import type { Account } from "../../core/types.ts";
 import { account, position, T0 } from "../fixtures.ts";
-
-const SECOND = 1_000;
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-
-function rulesOf(changes: Record<string, unknown> = {}): NavRules {
-  return navRules(z.object(navShape).parse({ ...riskLimits, ...changes }));
-}
-const RULES = rulesOf();
-const NO_GUARD = rulesOf({ nav_anomalies: { enabled: false } });
-
-type Reading = {
-  readonly navUsd: number;
-  readonly atMs: number;
-  readonly explainedUsd?: number;
-  readonly transfersUsd?: number;
-};
-
-/** Feeds readings one after the other; gives the memory and every rule that fired. */
-function feed(
-  readings: readonly Reading[],
-  { rules = RULES, from = EMPTY_NAV }: { rules?: NavRules; from?: NavMemory } = {},
-): { memory: NavMemory; fired: string[] } {
-  let memory = from;
-  const fired: string[] = [];
-  for (const { navUsd, atMs, explainedUsd = 0, transfersUsd = 0 } of readings) {
-    const value = account({ atMs, walletQty: { USDT: navUsd } });
-    const [next, events] = updateNav(memory, {
-      nowMs: atMs,
-      account: { kind: "read", value },
-      explained: { totalUsd: explainedUsd, transfersUsd },
-    }, rules);
-    memory = next;
-    for (const event of events) if (event.kind === "account_rule") fired.push(event.rule);
-  }
-  return { memory, fired };
-}
+import {
+  DAY,
+  feed,
+  HOUR,
+  type NavReading,
+  navRulesOf,
+  NO_GUARD,
+  RULES,
+  SECOND,
+} from "../fixtures_nav.ts";
 
 Deno.test("NAV is fresh below the limit and stale from it on", () => {
   const { memory } = feed([{ navUsd: 10_000, atMs: T0 }]);
@@ -116,7 +76,7 @@ Deno.test("a reading from the future is not believed", () => {
   });
 });
 
-const START: Reading = { navUsd: 10_000, atMs: T0 };
+const START: NavReading = { navUsd: 10_000, atMs: T0 };
 const JUMP_UP = 40_000;
 const JUMP_DOWN = 2_000;
 
@@ -206,7 +166,7 @@ Deno.test("a transfer is neither profit nor loss", () => {
 });
 
 Deno.test("the day rolls at midnight of the configured zone", () => {
-  const berlin = rulesOf({ reset_timezone: "Europe/Berlin" });
+  const berlin = navRulesOf({ reset_timezone: "Europe/Berlin" });
   const midnight = Date.UTC(2026, 0, 4, 23);
   assert.equal(dayOf(midnight - 1, "Europe/Berlin"), "2026-01-04");
   assert.equal(dayOf(midnight, "Europe/Berlin"), "2026-01-05");
@@ -219,7 +179,7 @@ Deno.test("the day rolls at midnight of the configured zone", () => {
   assert.deepEqual(fired, ["new_day", "new_day"]);
   assert.equal(memory.dayStartUsd, 9_700);
   assert.equal(viewAccount(memory, midnight, berlin).dayLossFrac, 0);
-  assert.throws(() => rulesOf({ reset_timezone: "Europe/Berlln" }));
+  assert.throws(() => navRulesOf({ reset_timezone: "Europe/Berlln" }));
 });
 
 Deno.test("a late answer changes nothing: it neither turns the day back nor renews the age", () => {
@@ -242,62 +202,10 @@ Deno.test("midnight does not make the loss of 24 hours forgotten", () => {
   assert.equal(at(evening + DAY + HOUR).rollingLossFrac, 0);
 });
 
-Deno.test("the circuit trips at its limit and no bounce of the price opens it", () => {
-  const just = feed([START, { navUsd: 9_000.01, atMs: T0 + SECOND }], { rules: NO_GUARD });
-  assert.equal(just.memory.circuit, null);
-  const { memory, fired } = feed([
-    START,
-    { navUsd: 9_000, atMs: T0 + SECOND },
-    { navUsd: 10_500, atMs: T0 + HOUR },
-  ], { rules: NO_GUARD });
-  assert.deepEqual(fired, ["new_day", "circuit_tripped"]);
-  assert.deepEqual(memory.circuit, { sinceMs: T0 + SECOND, ddFrac: 0.1 });
-});
-
-Deno.test("after the cool-off the peak is re-based once in seven days", () => {
-  const first = feed([
-    START,
-    { navUsd: 9_000, atMs: T0 + SECOND },
-    { navUsd: 8_900, atMs: T0 + DAY },
-    { navUsd: 8_800, atMs: T0 + DAY + SECOND },
-  ], { rules: NO_GUARD });
-  assert.deepEqual(first.fired.slice(-1), ["circuit_rebased"]);
-  assert.equal(first.memory.circuit, null);
-  assert.equal(first.memory.peakUsd, 8_800);
-  const rebasedMs = T0 + DAY + SECOND;
-  const second = feed([
-    { navUsd: 7_900, atMs: rebasedMs + HOUR },
-    { navUsd: 7_900, atMs: rebasedMs + 2 * DAY },
-    { navUsd: 7_900, atMs: rebasedMs + 7 * DAY - 1 },
-  ], { rules: NO_GUARD, from: first.memory });
-  assert.notEqual(second.memory.circuit, null);
-  assert.ok(!second.fired.includes("circuit_rebased"));
-  const third = feed([{ navUsd: 7_900, atMs: rebasedMs + 7 * DAY }], {
-    rules: NO_GUARD,
-    from: second.memory,
-  });
-  assert.equal(third.memory.circuit, null);
-});
-
 Deno.test("a peak never decays by age", () => {
   const { memory } = feed([START, { navUsd: 9_900, atMs: T0 + 400 * DAY }], { rules: NO_GUARD });
   assert.equal(memory.peakUsd, 10_000);
   assert.equal(memory.peakMs, T0);
-});
-
-Deno.test("drawdown: NORMAL until the limit, then DRAWDOWN, RECOVERY until a quarter of it", () => {
-  const rules = { circuitFrac: 0.1, recoveryExitFrac: 0.25 };
-  for (
-    const [state, ddFrac, next] of [
-      ["NORMAL", 0.0999, "NORMAL"],
-      ["NORMAL", 0.1, "DRAWDOWN"],
-      ["DRAWDOWN", 0.1, "DRAWDOWN"],
-      ["DRAWDOWN", 0.0999, "RECOVERY"],
-      ["RECOVERY", 0.0251, "RECOVERY"],
-      ["RECOVERY", 0.025, "NORMAL"],
-      ["RECOVERY", 0.2, "DRAWDOWN"],
-    ] as const
-  ) assert.equal(drawdownState(state, ddFrac, rules), next, `${state} at ${ddFrac}`);
 });
 
 Deno.test("losses are fractions between nothing and everything", () => {

@@ -1,18 +1,17 @@
 /** The first step of a tick: whatever happens, what is there stays protected. */
 import assert from "node:assert/strict";
-import { attentionOf } from "../../core/attention.ts";
-import { History } from "../../core/history.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
+import type { OperatorCommand } from "../../core/operator.ts";
+import { Past } from "../../core/past.ts";
 import type { Command, NewOrder, Observation, VenueEvent } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
-import type { Account, Mark, Reading } from "../../core/types.ts";
+import type { Account, Reading } from "../../core/types.ts";
 import {
   account,
   BTC,
   freeze,
   guard,
   holding,
-  levels,
   newOrder,
   order,
   position,
@@ -42,9 +41,13 @@ function memory(changes: Partial<Memory> = {}): Memory {
 const withLeg = (changes: Partial<Memory> = {}): Memory =>
   memory({ holdings: { [KEY]: holding() }, registry: { [KEY]: guard() }, ...changes });
 
-function tick(at: Memory, observation: Observation, by = RULES) {
-  const history = new History(60_000, []);
-  return protect(freeze({ memory: at, seen: { ...observation }, rules: by, history }));
+function tick(
+  at: Memory,
+  observation: Observation,
+  { by = RULES, said = [] }: { by?: typeof RULES; said?: readonly OperatorCommand[] } = {},
+) {
+  const past = new Past({ baseMs: 60_000, framesMs: [], rules: by });
+  return protect(freeze({ memory: at, seen: { ...observation }, rules: by, past }), said);
 }
 
 const placed = (commands: readonly Command[]): NewOrder[] =>
@@ -168,7 +171,7 @@ Deno.test("a symbol rests after a stop-loss, not after a target", () => {
     });
     const events: VenueEvent[] = [{ kind: "trade", trade: trade({ id: 9, effect: "close" }) }];
     const { memory: after } = tick(leaving, seen({ events }));
-    assert.deepEqual(Object.keys(after.cooldownUntilMs), reason === "sl" ? [BTC] : []);
+    assert.deepEqual(Object.keys(after.tempo.cooldownUntilMs), reason === "sl" ? [BTC] : []);
     assert.deepEqual(Object.values(after.closes).map((close) => close.reason), [reason]);
   }
 });
@@ -274,52 +277,48 @@ Deno.test("the dead-man switch is held while quotes rest, and let go after them"
   assert.deepEqual(switches(over), [0]);
 });
 
-Deno.test("attention says what is wrong, and how bad it is", () => {
-  const told = (at: Memory, px = 60_000) =>
-    attentionOf(at, seen({ px }).market, RULES).map(({ id, level }) => `${level} ${id}`);
-  const level = { navUsd: 10_000, walletUsd: 10_000, unrealizedUsd: 0, atMs: T0 };
-  const pulse = { ...memory().pulse, accountOk: true };
-  const calm = memory({
-    pulse,
-    nav: { ...memory().nav, level, peakUsd: 10_000, dayPeakUsd: 10_000 },
+Deno.test("errors of the venue are counted, refusals that belong to the game are not", () => {
+  const heard = (code: Extract<VenueEvent, { kind: "reject" }>["code"]): VenueEvent => ({
+    kind: "reject",
+    clientId: "c-1",
+    code,
+    message: "",
+    atMs: T0,
   });
-  assert.deepEqual(told(calm), []);
-  const losing = (navUsd: number): Memory => ({
-    ...calm,
-    nav: { ...calm.nav, level: { ...level, navUsd } },
-  });
-  assert.deepEqual(told(losing(9_701)), []);
-  assert.deepEqual(told(losing(9_700)), ["warn drawdown_near"]);
-  assert.deepEqual(told(losing(9_300)), ["warn drawdown_near", "warn daily_loss_near"]);
-  assert.deepEqual(told(losing(9_000)), ["warn drawdown_near", "critical daily_loss_hit"]);
-  const circuit = { sinceMs: T0, ddFrac: 0.1 };
-  assert.deepEqual(told({ ...calm, nav: { ...calm.nav, circuit } }), ["critical circuit_tripped"]);
-  const paused = { state: "PAUSED", sinceMs: T0, by: "engine_fault", reason: "x" } as const;
-  assert.deepEqual(told({ ...calm, operator: paused }), ["critical engine_fault"]);
-  assert.deepEqual(told({ ...calm, operator: { ...paused, by: "me" } }), ["warn entries_paused"]);
-  assert.deepEqual(told({ ...calm, operator: { ...paused, state: "KILLED" } }), [
-    "critical killed",
-  ]);
-  assert.deepEqual(told({ ...calm, pulse: { ...pulse, accountOk: false } }), [
-    "critical positions_unknown",
-  ]);
-  const covered = { ...stopped(), pulse, nav: calm.nav };
-  assert.deepEqual(told(covered), []);
-  assert.deepEqual(told(covered, 62_000), [`critical exit_due:${KEY}`]);
-  assert.deepEqual(told({ ...covered, orders: {} }), [`critical stop_not_resting:${KEY}`]);
-  assert.deepEqual(told({ ...covered, registry: {} }), [`critical pos_unprotected:${KEY}`]);
-  const bare = { [KEY]: guard({ levels: levels({ slPx: null }) }) };
-  assert.deepEqual(told({ ...covered, registry: bare }), [`critical pos_unprotected:${KEY}`]);
+  const quoting = memory({ orders: { "c-1": order() } });
+  const errorsAfter = (changes: Partial<Observation>) =>
+    tick(quoting, seen(changes)).memory.tempo.errorsMs;
+  assert.deepEqual(errorsAfter({ events: [heard("insufficient_margin")] }), [T0]);
+  assert.deepEqual(errorsAfter({ events: [heard("unavailable")] }), [T0]);
+  assert.deepEqual(errorsAfter({ events: [heard("post_only_would_take")] }), []);
+  const fault = { code: "timeout", message: "", retryable: true };
+  assert.deepEqual(errorsAfter({ faults: [fault, fault] }), [T0, T0]);
+});
 
-  const priced = (mark: Mark | null) =>
-    attentionOf(covered, { ...seen().market, mark: () => mark }, RULES)
-      .map(({ id, level }) => `${level} ${id}`);
-  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 5 * SECOND }), []);
-  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 6 * SECOND }), [`warn price_missing:${KEY}`]);
-  assert.deepEqual(priced({ px: 60_000, atMs: T0 - 61 * SECOND }), [
-    `critical price_missing:${KEY}`,
-  ]);
-  assert.deepEqual(priced(null), [`critical price_missing:${KEY}`]);
-  const unlisted = attentionOf(covered, { ...seen().market, market: () => null }, RULES);
-  assert.deepEqual(unlisted.map(({ id }) => id), [`symbol_unlisted:${KEY}`]);
+Deno.test("a human opens what is latched; every command is answered", () => {
+  const level = { navUsd: 6_000, walletUsd: 6_000, unrealizedUsd: 0, atMs: T0 };
+  const blank = memory().nav;
+  const latched = memory({
+    nav: { ...blank, level, highUsd: 10_000, latch: { sinceMs: T0, ddFrac: 0.4 } },
+  });
+  const say = (at: Memory, id = 7) => {
+    const order = { kind: "ack", what: "nav_drawdown_limit" } as const;
+    const said = [{ id, by: "me", reason: "seen", order }];
+    const step = tick(at, seen({ account: FAILED }), { said });
+    const answers = step.events.filter((event) => event.kind === "operator");
+    assert.deepEqual(answers.map((answer) => [answer.id, answer.by, answer.reason]), [
+      [id, "me", "seen"],
+    ]);
+    return { ...step, done: answers[0]!.done, note: answers[0]!.note };
+  };
+  const opened = say(latched);
+  assert.equal(opened.done, true, opened.note);
+  assert.deepEqual([opened.memory.nav.latch, opened.memory.nav.highUsd], [null, 6_000]);
+  assert.match(say(freeze(opened.memory)).note, /not latched/);
+  assert.match(say(memory()).note, /never been read/);
+  const pending = { navUsd: 1, previousUsd: 2, count: 1, sinceMs: T0, lastMs: T0 };
+  const doubted = say(freeze({ ...latched, nav: { ...latched.nav, pending } }));
+  assert.equal(doubted.done, false);
+  assert.match(doubted.note, /anomaly/);
+  assert.deepEqual(doubted.memory.nav.latch, latched.nav.latch);
 });

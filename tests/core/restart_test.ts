@@ -1,8 +1,8 @@
 /** An engine that is stopped in order and started again writes the rows of one that was not. */
 import assert from "node:assert/strict";
 import { buildRules, framesOf } from "../../config/load.ts";
-import { History } from "../../core/history.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
 import { CandleFeed } from "../../core/venues/feed_candles.ts";
 import type { Feed } from "../../core/venues/feed.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
@@ -69,7 +69,7 @@ async function play(
     new Engine({
       memory,
       rules,
-      history: new History(first.baseMs, framesOf(CONFIG)),
+      past: new Past({ baseMs: first.baseMs, framesMs: framesOf(CONFIG), rules }),
       protectOnly: false,
       onFault: ({ message }) => assert.fail(message),
     });

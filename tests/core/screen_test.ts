@@ -144,14 +144,15 @@ function screening(
       book: () => book(),
     },
     navUsd: 10_000,
-    modeFrac: 1,
+    shrinkFrac: 1,
+    ddFrac: 0,
     emittedMs: {},
     ...rest,
   };
 }
 
 const RULES = rules({
-  changes: { "strategy_config.json": { strategies: [BTC_BAND] } },
+  changes: { "strategy_config.json": { ...strategyConfig, strategies: [BTC_BAND] } },
 });
 const outcome = (changes: Parameters<typeof screening>[0] = {}) => {
   const { entries, refusals, signals } = screen(screening(changes), RULES);
@@ -175,7 +176,7 @@ Deno.test("an entry is neither priced by an old mark nor sized by an unknown NAV
   assert.deepEqual(outcome({ markAgeMs: null }), [1, 0, "market_data"]);
   assert.deepEqual(outcome({ navUsd: null }), [1, 0, "nav_unknown"]);
   assert.deepEqual(outcome({ lastFrac: -0.02 }), [1, 0, "counter_trend"]);
-  assert.equal(screen(screening({ modeFrac: 0.5 }), RULES).entries[0]!.grossUsd, 75);
+  assert.equal(screen(screening({ shrinkFrac: 0.5 }), RULES).entries[0]!.grossUsd, 75);
 });
 
 const veto = (reason: string) => ({ kind: "veto", reason }) as EngineEvent;

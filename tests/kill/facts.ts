@@ -76,6 +76,12 @@ export function violationsOf(facts: Facts): readonly string[] {
   ];
 }
 
+/** True when something traded at or after the engine's last look at the exchange. */
+export function tradedUnseen({ memory, ledger }: Facts): boolean {
+  const lookedMs = memory?.pulse.nowMs ?? Infinity;
+  return tradesOf(ledger).some(({ trade }) => trade.atMs >= lookedMs);
+}
+
 /** What must also hold after an orderly end in calm: nothing is on its way any more. */
 export async function settledViolations(facts: Facts): Promise<readonly string[]> {
   const { memory, venue, journal, layout } = facts;

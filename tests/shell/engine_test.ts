@@ -1,7 +1,7 @@
 /** What goes wrong inside a tick: an entry's bug never stops an exit, an impossible state stops all. */
 import assert from "node:assert/strict";
-import { History } from "../../core/history.ts";
 import { blankMemory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
 import type { Rules } from "../../core/rules.ts";
 import { Engine, type Fault, ProtectFault } from "../../state/engine.ts";
 import { holding, T0 } from "../fixtures.ts";
@@ -15,7 +15,7 @@ function engineWith(changed: Rules, { protectOnly = false } = {}) {
   const engine = new Engine({
     memory: { ...blank, holdings: { "BTCUSDT:LONG": holding() } },
     rules: changed,
-    history: new History(60_000, [900_000]),
+    past: new Past({ baseMs: 60_000, framesMs: [900_000], rules: SHIPPED }),
     protectOnly,
     onFault: (fault) => void faults.push(fault),
   });

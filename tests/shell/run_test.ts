@@ -31,7 +31,7 @@ const EVENT_KINDS = [
   "registry",
   "route_end",
 ];
-const MEMORY_PARTS = ["cooldownUntilMs", "counters", "holdings", "nav", "orders", "registry"];
+const MEMORY_PARTS = ["counters", "holdings", "nav", "orders", "registry", "tempo"];
 
 lane("replays of the same candles give the same journal, another seed another one", {
   needs: NEEDS,

@@ -4,12 +4,13 @@
  */
 import { buildRules, framesOf } from "../../config/load.ts";
 import { run } from "../../core/executor.ts";
-import { History } from "../../core/history.ts";
 import { blankMemory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
 import { blankState } from "../../core/venues/sim_state.ts";
+import { worldOf } from "../../core/world.ts";
 import { Engine } from "../../state/engine.ts";
 import { mirrorNav } from "../../state/mirror.ts";
 import { Store } from "../../state/store.ts";
@@ -96,7 +97,7 @@ async function play(): Promise<Payloads> {
   const engine = new Engine({
     memory: blankMemory("web", startMs),
     rules,
-    history: new History(baseMs, framesOf(config())),
+    past: new Past({ baseMs, framesMs: framesOf(config()), rules }),
     protectOnly: false,
     onFault: () => {},
   });
@@ -111,6 +112,8 @@ async function play(): Promise<Payloads> {
     memory: engine.memory,
     view: last!.market,
     rules,
+    past: engine.past,
+    world: worldOf(engine.memory, { market: last!.market, past: engine.past, rules }),
     account: last!.account.kind === "read" ? last!.account.value : null,
     run: { ...RUN, startedMs: startMs },
     loop: {

@@ -7,7 +7,9 @@ import { unitsToNumber } from "../../core/increments.ts";
 import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
 import { positionKey, type Side, type Ticker, type Trade } from "../../core/types.ts";
+import { bookVarFrac } from "../../core/risk/tail.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
+import { worldOf } from "../../core/world.ts";
 import { CHECKER_SURFACES } from "./surfaces.ts";
 import type { Tick } from "./run.ts";
 
@@ -138,7 +140,7 @@ const capped: Checker = ({ decision, memory, rules, seen, venue }) => {
     if (usd > navUsd * limits.maxTradeFrac) return `${event.intentId} is worth ${usd}`;
     const caps: [name: string, frac: number][] = [
       ["all", limits.grossFrac],
-      [ticker, limits.symbolFrac(ticker)],
+      [ticker, limits.of(ticker).shareFrac],
       [tier, limits.tierFrac[tier]],
       ...limits.groups.filter(({ symbols }) => symbols.has(ticker))
         .map(({ name, maxFrac }): [string, number] => [name, maxFrac]),
@@ -318,7 +320,8 @@ const surfaces: Checker = (tick, { ticks }) =>
 /** No NAV guard moves on a reading that failed: the peak never falls, the day never restarts. */
 const steadyBaselines: Checker = ({ before, memory, seen, decision }) => {
   const rebased = decision.events.some((event) =>
-    event.kind === "account_rule" && event.rule !== "nav_anomaly"
+    (event.kind === "account_rule" && event.rule !== "nav_anomaly") ||
+    (event.kind === "operator" && event.done)
   );
   if (rebased || before.nav.peakUsd === null) return null;
   if (memory.nav.peakUsd! < before.nav.peakUsd) return "the peak fell";
@@ -326,6 +329,42 @@ const steadyBaselines: Checker = ({ before, memory, seen, decision }) => {
     return "a failed reading moved NAV";
   }
   return null;
+};
+
+/** What is latched opens by its rule or by a human, never because a price came back. */
+const latched: Checker = ({ before, memory, decision }) => {
+  const opened = (what: string) =>
+    decision.events.some((event) =>
+      (event.kind === "operator" && event.done && event.note.startsWith(what)) ||
+      (event.kind === "account_rule" && event.rule === "circuit_rebased" &&
+        what === "portfolio_dd_circuit")
+    );
+  const { nav: then } = before;
+  const { nav: now } = memory;
+  if (then.circuit !== null && now.circuit === null && !opened("portfolio_dd_circuit")) {
+    return "the circuit opened by itself";
+  }
+  if (then.latch !== null && now.latch === null && !opened("nav_drawdown_limit")) {
+    return "the drawdown limit opened by itself";
+  }
+  if (now.latch === null && now.circuit === null) return null;
+  const entered = decision.events.find((event) =>
+    event.kind === "order_attempt" && event.effect === "open"
+  );
+  return entered === undefined ? null : "an entry while a circuit is latched";
+};
+
+/** The tails of the book hold after an entry, with what is under way in them. */
+const tailed: Checker = ({ decision, memory, rules, past, seen }) => {
+  const { var: { limitFrac } } = rules.limits.tail;
+  const opened = decision.events.some((event) =>
+    event.kind === "order_attempt" && event.effect === "open"
+  );
+  if (!opened || limitFrac === null) return null;
+  const world = worldOf(memory, { market: seen.market, past, rules });
+  const varFrac = bookVarFrac(world, rules.limits);
+  if (varFrac === null) return "an entry into a book of unknown risk";
+  return varFrac > limitFrac * CAP_ROOM ? `value at risk is ${varFrac} of ${limitFrac}` : null;
 };
 
 export const CHECKERS = {
@@ -347,6 +386,8 @@ export const CHECKERS = {
   faultless,
   surfaces,
   steadyBaselines,
+  latched,
+  tailed,
 } as const satisfies Record<string, Checker>;
 export type CheckerName = keyof typeof CHECKERS;
 

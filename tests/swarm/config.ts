@@ -10,16 +10,34 @@ import { unreachable } from "../../core/assert.ts";
 
 const TIMEFRAME = "3m";
 
-/** Needs no permission: the files are part of the program. */
-export function swarmConfig(): Config {
+/** Losses of this size happen within hours: circuits trip, rest, and are opened by somebody. */
+const TENDER = {
+  circuit_breakers: { max_portfolio_dd_nav_pct: 0.002, cooloff_hours: 1 },
+  global: { max_nav_drawdown_pct: 0.003 },
+};
+
+/** Needs no permission: the files are part of the program. `tender` circuits trip in every run. */
+export function swarmConfig({ tender = false }: { tender?: boolean } = {}): Config {
   const strategies = strategyConfig.strategies.map((strategy) => ({
     ...strategy,
     timeframe: TIMEFRAME,
   }));
   const vol = { ...strategyConfig.vol_target, timeframe: TIMEFRAME };
+  const { var: value, cvar } = strategyConfig.risk_advanced;
+  const tails = {
+    ...strategyConfig.risk_advanced,
+    var: { ...value, timeframe: TIMEFRAME },
+    cvar: { ...cvar, timeframe: TIMEFRAME },
+  };
   const loaded = checkConfig({
-    "strategy_config.json": { strategies, vol_target: vol },
-    "risk_limits.json": riskLimits,
+    "strategy_config.json": { strategies, vol_target: vol, risk_advanced: tails },
+    "risk_limits.json": tender
+      ? {
+        ...riskLimits,
+        circuit_breakers: { ...riskLimits.circuit_breakers, ...TENDER.circuit_breakers },
+        global: { ...riskLimits.global, ...TENDER.global },
+      }
+      : riskLimits,
     "pairs_universe.json": pairsUniverse,
     "symbol_tiers.json": symbolTiers,
     "correlation_groups.json": correlationGroups,

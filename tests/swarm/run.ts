@@ -5,9 +5,11 @@
  */
 import { buildRules, type Config, framesOf } from "../../config/load.ts";
 import type { Decision } from "../../core/executor.ts";
-import { History } from "../../core/history.ts";
 import { digest } from "../../core/ids.ts";
+import { ACKNOWLEDGEABLE } from "../../core/drawdown.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
+import type { OperatorCommand } from "../../core/operator.ts";
+import { Past } from "../../core/past.ts";
 import { applyPatch } from "../../core/patch.ts";
 import type { Command, Observation } from "../../core/ports.ts";
 import type { Rules } from "../../core/rules.ts";
@@ -20,6 +22,7 @@ import { type JournalRow, journalRow } from "../../state/journal.ts";
 import { type CheckerName, CHECKERS, type CheckerState, freshCheckerState } from "./checkers.ts";
 import { drawWindows, type FaultKind, FaultyVenue } from "./faults.ts";
 
+const ACK_CHANCE = 1 / 150;
 const KILL_CHANCE = 1 / 400;
 const CALM_MS = 120_000;
 const HISTORY_DAYS = 7;
@@ -43,6 +46,7 @@ export type Tick = {
   readonly ledger: readonly LedgerRow[];
   readonly venue: SimVenue;
   readonly rules: Rules;
+  readonly past: Past;
   readonly faultActive: boolean;
   /** True in the last phase: faults are over and everything has had time to settle. */
   readonly settled: boolean;
@@ -130,7 +134,7 @@ class SeededRun {
     const seen = await this.#faulty.observe();
     if (seen === null) return false;
     if (this.#faulty.active(seen.nowMs)) this.#lastFaultMs = seen.nowMs;
-    const decision = this.#engine.decide(seen);
+    const decision = this.#engine.decide(seen, this.#said());
     if (this.#dies("before_record")) return true;
     const row = this.#record(decision);
     // A tick that was recorded happened, even if the process dies before its commands leave.
@@ -188,7 +192,11 @@ class SeededRun {
     return new Engine({
       memory: this.#folded,
       rules: this.#rules,
-      history: new History(baseMs, framesOf(this.#options.config)),
+      past: new Past({
+        baseMs,
+        framesMs: framesOf(this.#options.config),
+        rules: this.#rules,
+      }),
       protectOnly: false,
       onFault: (fault) => void this.#engineFaults.push(fault),
     });
@@ -222,6 +230,7 @@ class SeededRun {
       ledger: this.#ledger.slice(this.#ledgerSeen),
       venue: this.#venue,
       rules: this.#rules,
+      past: this.#engine.past,
       faultActive: this.#faulty.active(seen.nowMs),
       settled: seen.nowMs - this.#lastFaultMs > CALM_MS,
       engineFaults: this.#engineFaults,
@@ -236,6 +245,14 @@ class SeededRun {
       this.#fired.add(name);
       if (watched === undefined || name === watched) this.#violations.push(text);
     }
+  }
+
+  /** Now and then somebody says that trading may go on, whether anything is latched or not. */
+  #said(): readonly OperatorCommand[] {
+    const { seed } = this.#options;
+    if (chance(seed, this.#ticks, 60) >= ACK_CHANCE) return [];
+    const what = ACKNOWLEDGEABLE[chance(seed, this.#ticks, 61) < 0.5 ? 0 : 1]!;
+    return [{ id: this.#ticks, by: "swarm", reason: "drawn", order: { kind: "ack", what } }];
   }
 
   #draws(step: KillStep): boolean {
@@ -258,7 +275,7 @@ class SeededRun {
     );
     this.#faulty.restart();
     this.#lastFaultMs = this.#nowMs();
-    this.#engine = this.#startEngine(this.#engine.history.baseMs);
+    this.#engine = this.#startEngine(this.#engine.past.history.baseMs);
     this.#state = { ...this.#state, restarted: true };
   }
 

@@ -1,4 +1,5 @@
 /** Makes every surface from a tick, as the publisher does, and holds it against its schema. */
+import { worldOf } from "../../core/world.ts";
 import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "../../state/surfaces/mod.ts";
 import type { Published } from "../../state/surfaces/surface.ts";
 import type { Tick } from "./run.ts";
@@ -24,11 +25,13 @@ const RUN: Published["run"] = {
 };
 
 /** A sentence when a surface breaks its schema, else null. */
-export function CHECKER_SURFACES({ memory, seen, rules }: Tick): string | null {
+export function CHECKER_SURFACES({ memory, seen, rules, past }: Tick): string | null {
   const published: Published = {
     memory,
     view: seen.market,
     rules,
+    past,
+    world: worldOf(memory, { market: seen.market, past, rules }),
     account: seen.account.kind === "read" ? seen.account.value : null,
     run: RUN,
     loop: {

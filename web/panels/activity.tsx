@@ -2,7 +2,7 @@
 import * as f from "../format.ts";
 import { Money, shortNames } from "./figures.tsx";
 import type { Panel, State } from "./panel.ts";
-import { EXITS } from "./words.ts";
+import { exitWords } from "./words.ts";
 
 type Told = NonNullable<State["diagnostics"]>["runtime_diagnostics"];
 
@@ -55,7 +55,7 @@ function Exits({ pipeline, nowMs }: { pipeline: Told["exit_pipeline"]; nowMs: nu
   if (recent.length === 0) return <p class="foot dim">No position has been closed yet.</p>;
   const nameOf = shortNames(recent.map(({ symbol }) => symbol));
   const reasons = Object.entries(exits_by_reason).toSorted(([, a], [, b]) => b - a)
-    .map(([reason, n]) => `${EXITS[reason] ?? reason} ${f.count(n)}`);
+    .map(([reason, n]) => `${exitWords(reason)} ${f.count(n)}`);
   return (
     <>
       <table class="table closed">
@@ -77,7 +77,7 @@ function Exits({ pipeline, nowMs }: { pipeline: Told["exit_pipeline"]; nowMs: nu
               <td class="text">
                 {nameOf(symbol)} <span class="dim">{side}</span>
               </td>
-              <td class="text" title={reason}>{EXITS[reason] ?? reason}</td>
+              <td class="text" title={reason}>{exitWords(reason)}</td>
               <td>
                 <Money usd={net_usd} why="" />
               </td>

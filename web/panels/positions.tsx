@@ -3,7 +3,7 @@ import * as f from "../format.ts";
 import { Bracket } from "./bracket.tsx";
 import { Money, shortNames, Side, Unknown } from "./figures.tsx";
 import type { Panel, State } from "./panel.ts";
-import { EXITS } from "./words.ts";
+import { exitWords } from "./words.ts";
 
 type Seen = Pick<
   State,
@@ -240,7 +240,7 @@ function StopOrder({ row: { entry }, state }: { row: Row; state: Seen }) {
   if (entry == null) return <Unknown why="positions_ledger.json: no row" />;
   const { exit, protective } = entry;
   if (exit.state !== "idle") {
-    const reason = exit.reason === null ? "exit" : EXITS[exit.reason] ?? exit.reason;
+    const reason = exit.reason === null ? "exit" : exitWords(exit.reason);
     return <small class="warn" title={`${reason}, try ${exit.attempts}`}>▲ closing</small>;
   }
   if (state.engine_metadata?.capabilities.includes("venue_stops") === false) {

@@ -50,10 +50,10 @@ function Bars(risk: Risk) {
         text={`${f.count(open)} / ${f.count(caps.max_concurrent_positions)}`}
         why="positions were never read"
       />
-      <Measured label="VaR" frac={risk.var.portfolio_var_nav_pct} why={risk.var.reason} />
-      <Measured label="Worst CVaR" frac={worstCvar(risk)} why={risk.cvar.reason} />
+      <Tails {...risk} />
       <p class="foot dim">
-        <Circuit {...risk} /> · <NavAge {...risk} /> · anomalies <Anomalies {...risk} />
+        <Circuits {...risk} /> · <NavAge {...risk} /> · sizes <Sizes {...risk} /> · anomalies{" "}
+        <Anomalies {...risk} />
       </p>
     </>
   );
@@ -80,27 +80,65 @@ function WorstGroup({ correlation_groups: groups }: Risk) {
   );
 }
 
-function worstCvar({ cvar }: Risk): number | null {
+/** What the book loses on its worst days; a limit that is switched off shows no bar. */
+function Tails({ var: value, cvar }: Risk) {
   const known = Object.values(cvar.per_symbol).map(({ cvar_nav_pct }) => cvar_nav_pct);
-  const values = known.filter((value) => value !== null);
-  return values.length === 0 ? null : Math.max(...values);
-}
-
-function Measured({ label, frac, why }: { label: string; frac: number | null; why: string }) {
+  const worst = known.includes(null) ? null : Math.max(0, ...known.map((frac) => frac!));
+  const rows: readonly [string, number | null, number | null, string][] = [
+    [
+      `VaR ${level(value.confidence)}`,
+      value.portfolio_var_nav_pct,
+      value.max_portfolio_var_nav_pct,
+      value.reason,
+    ],
+    [
+      `Worst CVaR ${level(cvar.confidence)}`,
+      worst,
+      cvar.max_position_cvar_nav_pct,
+      cvar.reason,
+    ],
+  ];
   return (
-    <div class="bar">
-      <span>{label}</span>
-      <span class="num dim" title={why}>{frac === null ? "not measured" : f.percent(frac)}</span>
-    </div>
+    <>
+      {rows.map(([label, frac, cap, reason]) => (
+        <Meter
+          key={label}
+          label={label}
+          value={frac}
+          cap={cap}
+          text={f.ratio(frac, cap)}
+          why={`risk_snapshot.json: ${reason}`}
+        />
+      ))}
+    </>
   );
 }
 
-function Circuit({ circuit_breaker: circuit, dd_frac }: Risk) {
-  if (circuit.latched) {
-    const since = circuit.since === null ? "" : ` since ${f.dayAndTime(Date.parse(circuit.since))}`;
-    return <b class="bad">✖ Circuit TRIPPED{since}</b>;
-  }
-  return dd_frac === null ? <span>? Circuit unknown</span> : <span>Circuit armed</span>;
+const level = (confidence: number | null) => confidence === null ? "" : f.limit(confidence);
+
+/** Everything that blocks entries, with what opens it again. */
+function Circuits({ circuits, dd_frac }: Risk) {
+  const active = circuits.filter((circuit) => circuit.active);
+  if (dd_frac === null) return <span>? Circuits unknown</span>;
+  if (active.length === 0) return <span>Circuits armed</span>;
+  return (
+    <>
+      {active.map(({ id, since, resume }) => (
+        <b class="bad" key={id} title={`opens ${resume}`}>
+          ✖ {id}
+          {since === null ? "" : ` since ${f.dayAndTime(Date.parse(since))}`}
+          {" "}
+        </b>
+      ))}
+    </>
+  );
+}
+
+/** What regimes and risk mode leave of every size. */
+function Sizes({ regimes }: Risk) {
+  const why = `drawdown ${regimes.drawdown}, volatility ${regimes.volatility}`;
+  const text = `× ${regimes.size_factor.toFixed(2)}`;
+  return regimes.size_factor < 1 ? <b class="warn" title={why}>▲ {text}</b> : <span>{text}</span>;
 }
 
 function NavAge({ nav_health: health }: Risk) {

@@ -1,7 +1,7 @@
 /** The most asked question of all: why does it (not) trade? Reasons over the last hour. */
 import * as f from "../format.ts";
 import type { Panel, State } from "./panel.ts";
-import { REASONS } from "./words.ts";
+import { gloss } from "./words.ts";
 
 type Counters = NonNullable<State["diagnostics"]>["runtime_diagnostics"]["veto_counters"];
 type HeatRow = Counters["heat"]["rows"][number];
@@ -87,7 +87,7 @@ function Heat({ heat }: Counters) {
       <tbody>
         {rows.map(({ reason, counts, total }) => (
           <tr key={reason}>
-            <th scope="row" title={REASONS[reason]}>
+            <th scope="row" title={gloss(reason) ?? undefined}>
               <code>{reason}</code>
             </th>
             {counts.map((n, i) => (
@@ -128,7 +128,7 @@ function Blocker({ counters, nowMs }: { counters: Counters; nowMs: number }) {
   return (
     <p class="foot dim">
       Top blocker: <b>{top.reason}</b> ({f.count(top.total)}, {f.share(top.total / all)}):{" "}
-      {REASONS[top.reason] ?? "a reason without a gloss"}. {last}
+      {gloss(top.reason) ?? "a reason without a gloss"}. {last}
     </p>
   );
 }

@@ -1,8 +1,16 @@
 /** Codes of the engine in plain words. The codes themselves stay visible: operators search for them. */
+import type { AccountItem, LegItem } from "../../core/diagnostics.ts";
+import type { VetoGroup } from "../../core/risk/mod.ts";
+import type { Refused } from "../../core/seek.ts";
+import type { ScreenReason } from "../../core/strategies/strategy.ts";
+import type { ExitReason } from "../../core/types.ts";
 import * as f from "../format.ts";
 
+/** Every way in which a signal becomes no order. */
+type Reason = VetoGroup | ScreenReason | Refused;
+
 /** Why a signal became no order. */
-export const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<Reason, string>> = {
   invalid_input: "the signal was malformed, so it was refused",
   nothing_to_reduce: "the position to reduce is not there any more",
   restricted_symbol: "the symbol is on the restricted list",
@@ -12,19 +20,33 @@ export const REASONS: Readonly<Record<string, string>> = {
   nav_stale: "NAV is too old or positions are unknown, so nothing can be sized",
   nav_nonpositive: "NAV is zero or below",
   nav_anomaly: "NAV jumped without an explanation and is being confirmed",
+  bad_position: "a position cannot be valued, so no sum can be trusted",
+  drawdown_stale: "the drawdown or the day's loss is unknown",
   risk_mode_halted: "risk mode is HALTED",
   portfolio_dd_circuit: "the drawdown circuit has tripped",
   correlation_cap: "the correlated group of this symbol is full",
+  var_unavailable: "too few candles to measure the book's value at risk",
+  portfolio_var_limit: "value at risk of the whole book would be above its limit",
+  cvar_unavailable: "too few candles to measure the position's expected shortfall",
+  position_cvar_limit: "expected shortfall of the position would be above its limit",
   already_in_trade: "this symbol is already held",
+  opposite_leg_open: "the symbol is held the other way round",
+  whitelist: "the symbol is not on the whitelist",
+  nav_drawdown_limit: "the drawdown limit is reached: only a human opens it again",
   daily_loss: "the loss limit of the day or of the last 24 hours is reached",
   min_notional: "the order would be smaller than makes sense",
   symbol_cap: "the cap of this symbol is reached",
   leverage_cap: "the leverage is above what is allowed",
-  cooldown: "the symbol rests after a stop-loss",
+  side_blocked: "this side of the symbol is blocked",
+  cooldown: "the symbol rests after a stop-loss or a fill",
+  trade_rate_limit: "the symbol has been traded often enough this hour",
+  circuit_breaker: "the exchange keeps failing and is left alone for a while",
+  burst_limit: "too many entries in a short time",
   max_trade_nav: "one trade may not be this large a share of NAV",
   portfolio_cap: "the cap on gross exposure is reached",
   max_concurrent: "all position slots are taken",
   tier_cap: "the cap of the symbol's tier is reached",
+  dd_regime_critical: "the drawdown is so deep that nothing is opened",
   counter_trend: "the signal goes against the higher trend",
   short_disabled: "the strategy does not sell short here",
   no_levels: "no stop could be placed, and none means no trade",
@@ -39,8 +61,13 @@ export const REASONS: Readonly<Record<string, string>> = {
   market_unknown: "the exchange's rules for the symbol are unknown",
 };
 
+/** A reason in words; null for one that has none here, e.g. of another version. */
+export function gloss(reason: string): string | null {
+  return Object.hasOwn(REASONS, reason) ? REASONS[reason as Reason] : null;
+}
+
 /** Why a position was left. */
-export const EXITS: Readonly<Record<string, string>> = {
+const EXITS: Readonly<Record<ExitReason, string>> = {
   sl: "stop loss",
   tp: "take profit",
   trail: "trailing stop",
@@ -61,8 +88,13 @@ const s = (value: string | number | null | undefined) => value == null ? f.MISSI
 const seconds = (ms: number | null) => ms === null ? f.MISSING : f.count(Math.floor(ms / 1_000));
 const fromEntry = (frac: number | null) => `${f.signedPercent(frac)} from entry`;
 
+/** Why a position was left, in words; the code itself where it has none. */
+export function exitWords(reason: string): string {
+  return Object.hasOwn(EXITS, reason) ? EXITS[reason as ExitReason] : reason;
+}
+
 /** What needs attention: what it is, and the figures that prove it. */
-export const ATTENTION: Readonly<Record<string, Tell>> = {
+export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   killed: ([by, reason]) => ({
     what: "Killed: no new positions",
     proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
@@ -94,9 +126,53 @@ export const ATTENTION: Readonly<Record<string, Tell>> = {
     what: "NAV jumped without an explanation",
     proof: `${f.usd(n(before))} → ${f.usd(n(after))} · the old level is held until confirmed`,
   }),
-  circuit_tripped: ([dd, cap]) => ({
+  risk_halted: ([reason]) => ({
+    what: "Risk is HALTED: no new positions",
+    proof: `${s(reason)} · exits keep working`,
+  }),
+  risk_defensive: ([reason]) => ({ what: "Risk is DEFENSIVE: sizes are halved", proof: s(reason) }),
+  risk_warn: ([reason]) => ({ what: "Risk is at WARN: sizes are smaller", proof: s(reason) }),
+  circuit_tripped: ([dd, cap, untilMs], { nowMs }) => ({
     what: "The drawdown circuit has tripped: no new positions",
-    proof: `drawdown ${f.ratio(n(dd), n(cap))}`,
+    proof: `drawdown ${f.ratio(n(dd), n(cap))} · opens ${
+      n(untilMs) === null ? "by ballast ack portfolio_dd_circuit" : f.when(n(untilMs)!, nowMs)
+    }`,
+  }),
+  drawdown_latched: ([dd, cap]) => ({
+    what: "The drawdown limit is reached: no new positions until a human says so",
+    proof: `from the highest NAV ${f.ratio(n(dd), n(cap))} · ballast ack nav_drawdown_limit`,
+  }),
+  venue_failing: ([count, cap, untilMs], { nowMs }) => ({
+    what: "The exchange keeps failing: no new positions",
+    proof: `${f.count(n(count))} errors of ${f.count(n(cap))} · opens ${
+      n(untilMs) === null ? "later" : f.when(n(untilMs)!, nowMs)
+    }`,
+  }),
+  circuit_rebased: ([atMs, nav], { nowMs }) => ({
+    what: "The drawdown circuit has opened again after its cool-off",
+    proof: `${n(atMs) === null ? f.MISSING : f.when(n(atMs)!, nowMs)} · the peak begins at ${
+      f.usd(n(nav))
+    }`,
+  }),
+  dd_flap: ([dd, cap]) => ({
+    what: "The drawdown goes in and out of its circuit",
+    proof: f.ratio(n(dd), n(cap)),
+  }),
+  var_breach: ([value, cap]) => ({
+    what: "Value at risk of the book is above its limit",
+    proof: `${f.ratio(n(value), n(cap))} · no new positions that add to it`,
+  }),
+  cvar_breach: ([value, cap, symbol]) => ({
+    what: `Expected shortfall of ${s(symbol)} is above its limit`,
+    proof: f.ratio(n(value), n(cap)),
+  }),
+  rolling_loss_hit: ([loss, cap]) => ({
+    what: "The loss limit of 24 hours is reached: no new positions",
+    proof: f.ratio(n(loss), n(cap)),
+  }),
+  rolling_loss_near: ([loss, cap]) => ({
+    what: "The loss of 24 hours is near its limit",
+    proof: f.ratio(n(loss), n(cap)),
   }),
   drawdown_near: ([dd, cap]) => ({
     what: "Drawdown is near its circuit",
@@ -142,14 +218,13 @@ export const ATTENTION: Readonly<Record<string, Tell>> = {
   }),
   exit_due: ([reason, px], { leg }) => ({
     what: `${leg} is past its exit and no order is out`,
-    proof: `${EXITS[s(reason)] ?? s(reason)} · mark ${f.price(n(px))}`,
+    proof: `${exitWords(s(reason))} · mark ${f.price(n(px))}`,
   }),
 };
 
 /** An item in words; an id that has no words yet is shown as it is. */
 export function tell(item: { readonly id: string; readonly args: Args }, nowMs: number): Told {
   const [id, ...key] = item.id.split(":");
-  const words = ATTENTION[id!];
-  if (words === undefined) return { what: item.id, proof: item.args.map(s).join(" · ") };
-  return words(item.args, { leg: key.join(" "), nowMs });
+  if (!Object.hasOwn(ATTENTION, id!)) return { what: item.id, proof: item.args.map(s).join(" · ") };
+  return ATTENTION[id as AccountItem | LegItem](item.args, { leg: key.join(" "), nowMs });
 }

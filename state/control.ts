@@ -1,0 +1,150 @@
+/**
+ * The way in for a human: a socket file in the data directory, so that only who may read the books
+ * may give a command. One line of JSON is asked, one line is answered, after the tick that carried
+ * it out is on disk.
+ */
+import { z } from "zod";
+import { ACKNOWLEDGEABLE } from "../core/drawdown.ts";
+import type { EngineEvent } from "../core/events.ts";
+import type { OperatorCommand } from "../core/operator.ts";
+
+const LINE_BYTES_MAX = 4_096;
+const OWNER_ONLY = 0o600;
+const words = (max: number) =>
+  z.string().trim().min(1).max(max).regex(/^[^\p{Cc}]*$/u, { error: "plain text in one line" });
+
+const Request = z.strictObject({
+  by: words(60),
+  reason: words(300),
+  order: z.strictObject({ kind: z.literal("ack"), what: z.enum(ACKNOWLEDGEABLE) }),
+});
+export type ControlRequest = z.output<typeof Request>;
+
+const Answer = z.strictObject({ done: z.boolean(), note: z.string() });
+export type ControlAnswer = z.output<typeof Answer>;
+
+/** The engine's end: collects what is said between two ticks, answers when it has been done. */
+export class Control {
+  readonly #listener: Deno.UnixListener;
+  readonly #path: string;
+  readonly #said: OperatorCommand[] = [];
+  readonly #waiting = new Map<number, (answer: ControlAnswer) => void>();
+  readonly #talks = new Set<Promise<void>>();
+  #nextId = 1;
+
+  private constructor(listener: Deno.UnixListener, path: string) {
+    this.#listener = listener;
+    this.#path = path;
+    this.#talks.add(this.#accept());
+  }
+
+  /** Listens at a path; the caller holds the directory's lock, so that nobody else does. */
+  static async open(path: string): Promise<Control> {
+    await Deno.remove(path).catch(() => {});
+    const listener = Deno.listen({ transport: "unix", path });
+    await Deno.chmod(path, OWNER_ONLY);
+    return new Control(listener, path);
+  }
+
+  /** What has been said since the last call. */
+  take(): readonly OperatorCommand[] {
+    return this.#said.splice(0);
+  }
+
+  /** Gives back what became of the commands of a recorded tick. */
+  answer(events: readonly EngineEvent[]): void {
+    for (const event of events) {
+      if (event.kind !== "operator") continue;
+      this.#waiting.get(event.id)?.({ done: event.done, note: event.note });
+      this.#waiting.delete(event.id);
+    }
+  }
+
+  /** Nothing more is heard; who still waits is told so. */
+  async close(): Promise<void> {
+    this.#listener.close();
+    const note = "the engine stops: the command was not carried out";
+    for (const reply of this.#waiting.values()) reply({ done: false, note });
+    this.#waiting.clear();
+    await Promise.all(this.#talks);
+    await Deno.remove(this.#path).catch(() => {});
+  }
+
+  async #accept(): Promise<void> {
+    for await (const talk of this.#listener) {
+      const done: Promise<void> = this.#serve(talk).finally(() => this.#talks.delete(done));
+      this.#talks.add(done);
+    }
+  }
+
+  /** A caller who hangs up or talks nonsense is no business of the engine. */
+  async #serve(talk: Deno.UnixConn): Promise<void> {
+    try {
+      const answer = await this.#hear(await readLine(talk));
+      await writeLine(talk, answer);
+    } catch {
+      return;
+    } finally {
+      talk.close();
+    }
+  }
+
+  async #hear(line: string): Promise<ControlAnswer> {
+    const request = Request.safeParse(json(line));
+    if (!request.success) {
+      const [issue] = request.error.issues;
+      return { done: false, note: `not a command: ${issue!.path.join(".")}: ${issue!.message}` };
+    }
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<ControlAnswer>();
+    this.#waiting.set(id, resolve);
+    this.#said.push({ id, ...request.data });
+    return await promise;
+  }
+}
+
+/** Tells the engine of a data directory something; null when no engine listens there. */
+export async function tellEngine(
+  path: string,
+  request: ControlRequest,
+): Promise<ControlAnswer | null> {
+  const talk = await Deno.connect({ transport: "unix", path }).catch((error) => {
+    const nobody = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.ConnectionRefused;
+    if (nobody) return null;
+    throw error;
+  });
+  if (talk === null) return null;
+  try {
+    await writeLine(talk, request);
+    const answer = Answer.safeParse(json(await readLine(talk)));
+    return answer.success ? answer.data : { done: false, note: "the engine hung up" };
+  } finally {
+    talk.close();
+  }
+}
+
+async function readLine(talk: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(LINE_BYTES_MAX);
+  let length = 0;
+  while (length < bytes.length) {
+    const read = await talk.read(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+    if (bytes.subarray(0, length).includes(0x0a)) break;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length)).split("\n")[0]!;
+}
+
+async function writeLine(talk: Deno.Conn, value: unknown): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  for (let at = 0; at < bytes.length;) at += await talk.write(bytes.subarray(at));
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
