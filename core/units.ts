@@ -86,7 +86,7 @@ export function factor(max: number, min = 0): z.ZodNumber {
 /** An exchange symbol such as BTCUSDT, upper case. */
 export function symbol(): z.ZodString {
   const expected = "an exchange symbol in capitals such as BTCUSDT";
-  return z.string({ error: expected }).regex(/^[A-Z0-9]{2,30}$/, { error: expected });
+  return z.string({ error: expected }).regex(/^[A-Z0-9]{1,30}$/, { error: expected });
 }
 
 function share(expected: string, { min, max }: { min: number; max: number }): z.ZodNumber {

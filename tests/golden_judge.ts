@@ -44,7 +44,9 @@ export function judgeFile(
     const expected = decode(target.value);
     const got = run(one, adapter, data);
     const tolerance = toleranceOf(one.tolerance ?? head.tolerance, adapter.tolerance ?? TOLERANCE);
-    if (agrees(trimmed(expected, adapter), trimmed(got, adapter), tolerance)) passed += 1;
+    const agreed = agrees(trimmed(expected, adapter), trimmed(got, adapter), tolerance) &&
+      (one.disputed || sharedAgree(expected, got, adapter, tolerance));
+    if (agreed) passed += 1;
     else {
       const reason = adapter.differs?.(decode(one.input), one.name) ?? null;
       if (reason === null) failures.push({ name: one.name, expected, got });
@@ -59,7 +61,7 @@ function targetOf(one: Case, adapter: Adapter): { readonly value: unknown } | nu
   if (!one.disputed) return { value: one.expected };
   if ("clean_expected" in one) {
     const { clean_expected: clean, expected } = one;
-    const partial = isFields(clean) && isFields(expected);
+    const partial = isFields(clean) && isFields(expected) && !isFailure(expected);
     return { value: partial ? { ...expected, ...clean } : clean };
   }
   if ("proposed" in one) return { value: one.proposed };
@@ -73,6 +75,9 @@ function targetOf(one: Case, adapter: Adapter): { readonly value: unknown } | nu
 function isWhole(recommended: unknown, expected: unknown, { only }: Adapter): boolean {
   if (typeof recommended === "string") return !recommended.includes(" ");
   if (!isFields(recommended)) return true;
+  const isAdvice = typeof recommended.result === "string" && isFields(expected) &&
+    typeof expected.result !== "string";
+  if (isAdvice) return false;
   const wanted = only ?? (isFields(expected) ? Object.keys(expected) : null);
   return wanted !== null && wanted.every((key) => key in recommended);
 }
@@ -87,14 +92,35 @@ function run(one: Case, adapter: Adapter, data: (file: string) => unknown): unkn
 }
 
 /** Only what is compared: fields that the product does not have are left out on both sides. */
-function trimmed(value: unknown, { only, ignores }: Adapter): unknown {
-  if (!isFields(value) || value instanceof Refusal) return value;
+function trimmed(value: unknown, options: Adapter): unknown {
+  if (!isFields(value) || value instanceof Refusal || isFailure(value)) return value;
+  const { only, ignores } = options;
+  const keys = Object.keys(value);
+  if (keys.length === 1 && isFields(value.result)) {
+    return { result: trimmed(value.result, options) };
+  }
   const keeps = (key: string) => (only?.includes(key) ?? true) && !ignores?.includes(key);
   return Object.fromEntries(Object.entries(value).filter(([key]) => keeps(key)));
 }
 
+/** True when the figures that both sides tell are the same. */
+function sharedAgree(
+  expected: unknown,
+  got: unknown,
+  { shared = [] }: Adapter,
+  tolerance: Tolerance,
+): boolean {
+  if (!isFields(expected) || !isFields(got)) return true;
+  return shared.every((name) => {
+    const [theirs, ours] = [expected[name], got[name]];
+    if (!isFields(theirs) || !isFields(ours)) return true;
+    const both = Object.keys(theirs).filter((key) => key in ours);
+    return both.every((key) => agrees(theirs[key], ours[key], tolerance));
+  });
+}
+
 function agrees(expected: unknown, got: unknown, tolerance: Tolerance): boolean {
-  if (isFailure(expected)) return got instanceof Refusal;
+  if (isFailure(expected)) return got instanceof Refusal || (isFields(got) && got.veto === true);
   if (got instanceof Refusal) return false;
   if (typeof expected === "number" && typeof got === "number") {
     return near(expected, got, tolerance);

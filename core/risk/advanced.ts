@@ -11,7 +11,7 @@ export const ANCHOR_BARS = 64;
 const LOOKBACK_MAX = SERIES_CAPACITY - ANCHOR_BARS - 1;
 
 const HALF_LIFE_BARS = 100;
-const lookback = () => count(LOOKBACK_MAX, BARS_MIN);
+const lookback = () => count(LOOKBACK_MAX, BARS_MIN + 1);
 const timeframe = () =>
   z.string().refine((label) => timeframeMs(label) !== null, {
     error: 'a timeframe such as "15m", "1h" or "1d"',
@@ -55,14 +55,15 @@ export function tailRules(keys: z.output<typeof RiskAdvanced>) {
       limitFrac: value.enabled ? value.max_portfolio_var_nav_pct : null,
       confidence: value.confidence,
       quantile: normalQuantile(value.confidence)!,
-      lookbackBars: value.lookback_bars,
+      /** So many closes have one return fewer. */
+      returnsCount: value.lookback_bars - 1,
       halfLifeBars: value.halflife_bars,
       frameMs: timeframeMs(value.timeframe)!,
     },
     cvar: {
       limitFrac: cvar.enabled ? cvar.max_position_cvar_nav_pct : null,
       confidence: cvar.confidence,
-      lookbackBars: cvar.lookback_bars,
+      returnsCount: cvar.lookback_bars - 1,
       frameMs: timeframeMs(cvar.timeframe)!,
     },
   };

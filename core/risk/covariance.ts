@@ -72,6 +72,11 @@ export class RollingCovariance {
     }
   }
 
+  /** How many series it is of. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** The same sums, to be slid on without touching these. */
   clone(): RollingCovariance {
     const copy = new RollingCovariance([], 0);

@@ -216,7 +216,7 @@ function senseless({ ticker, tier }: Entry, world: World, limits: Limits): strin
 function malformed(entry: Entry): string | null {
   if (typeof entry !== "object" || entry === null) return "entry";
   const { ticker, side, tier, grossUsd, leverage, refPx, levels } = entry;
-  if (typeof ticker !== "string" || ticker === "") return "symbol";
+  if (typeof ticker !== "string") return "symbol";
   if (!TIERS.includes(tier)) return "tier";
   if (side !== "LONG" && side !== "SHORT") return "side";
   if (!(Number.isFinite(grossUsd) && grossUsd > 0)) return "gross_usd";

@@ -8,22 +8,29 @@ import { BARS_MIN } from "./advanced.ts";
 import { type Check, gate, type Leg, navShare, usableNavUsd, type World } from "./check.ts";
 import type { Limits } from "./limits.ts";
 import type { Shortfall } from "./tail_numbers.ts";
-import type { SymbolTail } from "./tails.ts";
+import type { SymbolTail, TailView } from "./tails.ts";
 
 /** The advertised room stays this far inside the limit: a root is only as exact as a float. */
 const ROOT_SLACK = 1e-9;
+
+/** True where no floor stands in for what could not be measured: then there is no figure at all. */
+function isBlind(tail: TailView, ticker: Ticker, { shortHistory }: Limits["tail"]): boolean {
+  return shortHistory === "veto" && (tail.shortCount > 0 || tail.of(ticker).measured === null);
+}
+
+function isUnmeasured(shortfall: SymbolTail["shortfall"], { shortHistory }: Limits["tail"]) {
+  return shortHistory === "veto" && shortfall === null;
+}
 
 /** Without enough returns a book has no value at risk; where no floor stands in, nothing passes. */
 export const varUnavailable = gate(
   "var_unavailable",
   "var_unavailable",
   ({ ticker }, { tail }, { tail: rules }) => {
-    if (rules.var.limitFrac === null || rules.shortHistory === "floor") return null;
-    const { measured, bars } = tail.of(ticker);
-    if (measured !== null && tail.shortCount === 0) return null;
+    if (rules.var.limitFrac === null || !isBlind(tail, ticker, rules)) return null;
     return {
       thresholds: { least_bars: BARS_MIN },
-      observations: { bars, unmeasured_positions: tail.shortCount },
+      observations: { bars: tail.of(ticker).bars, unmeasured_positions: tail.shortCount },
     };
   },
 );
@@ -32,9 +39,8 @@ export const cvarUnavailable = gate(
   "cvar_unavailable",
   "cvar_unavailable",
   ({ ticker }, { tail }, { tail: rules }) => {
-    if (rules.cvar.limitFrac === null || rules.shortHistory === "floor") return null;
     const { shortfall, bars } = tail.of(ticker);
-    if (shortfall !== null) return null;
+    if (rules.cvar.limitFrac === null || !isUnmeasured(shortfall, rules)) return null;
     return { thresholds: { least_bars: BARS_MIN }, observations: { bars } };
   },
 );
@@ -60,7 +66,7 @@ export const portfolioVar: Check<"portfolio_var_limit"> = {
   reason: "portfolio_var_limit",
   judge: (entry, world, { tail: rules }) => {
     const { limitFrac, quantile, confidence } = rules.var;
-    if (limitFrac === null) return null;
+    if (limitFrac === null || isBlind(world.tail, entry.ticker, rules)) return null;
     const order = { ticker: entry.ticker, sign: signOf(entry.side), usd: entry.grossUsd };
     const varUsd = quantile * bookSigmaUsd(world, order, rules.floorDailyFrac);
     if (varUsd <= limitFrac * usableNavUsd(world)) return null;
@@ -80,7 +86,7 @@ export const portfolioVar: Check<"portfolio_var_limit"> = {
   },
   room: (entry, world, { tail: rules }) => {
     const { limitFrac, quantile } = rules.var;
-    if (limitFrac === null) return Infinity;
+    if (limitFrac === null || isBlind(world.tail, entry.ticker, rules)) return Infinity;
     const sigmaUsd = (limitFrac * usableNavUsd(world)) / quantile;
     return inside(varRoom(entry, world, sigmaUsd, rules.floorDailyFrac));
   },
@@ -155,8 +161,8 @@ export const positionCvar: Check<"position_cvar_limit"> = {
   reason: "position_cvar_limit",
   judge: (entry, world, { tail: rules }) => {
     const { limitFrac, confidence } = rules.cvar;
-    if (limitFrac === null) return null;
     const tail = world.tail.of(entry.ticker);
+    if (limitFrac === null || isUnmeasured(tail.shortfall, rules)) return null;
     const afterUsd = tail.netUsd + signOf(entry.side) * entry.grossUsd;
     const cvarUsd = shortfallUsd(tail, afterUsd, rules);
     if (cvarUsd <= limitFrac * usableNavUsd(world)) return null;
@@ -171,8 +177,8 @@ export const positionCvar: Check<"position_cvar_limit"> = {
   },
   room: (entry, world, { tail: rules }) => {
     const { limitFrac } = rules.cvar;
-    if (limitFrac === null) return Infinity;
     const tail = world.tail.of(entry.ticker);
+    if (limitFrac === null || isUnmeasured(tail.shortfall, rules)) return Infinity;
     const sign = signOf(entry.side);
     const unit = unitTail(tail, sign, rules).shortfall;
     if (unit === 0) return Infinity;

@@ -2,6 +2,7 @@
  * Tail figures: value at risk of a normal portfolio, expected shortfall of one position from its
  * own history. Losses are positive; a fraction is of NAV; a horizon is one day.
  */
+import { assert } from "../assert.ts";
 
 /** Two-sided rounding of the quantiles everybody quotes, as risk tables print them. */
 const QUOTED: readonly (readonly [confidence: number, z: number])[] = [
@@ -33,8 +34,9 @@ export function normalQuantile(confidence: number): number | null {
 /** w' S w: the variance of a portfolio with signed weights, in the square of their unit. */
 export function portfolioVariance(
   weights: readonly number[],
-  covariance: { at(i: number, j: number): number },
+  covariance: { readonly size: number; at(i: number, j: number): number },
 ): number {
+  assert(weights.length === covariance.size, "one weight for each series");
   let sum = 0;
   for (let i = 0; i < weights.length; i++) {
     for (let j = 0; j < weights.length; j++) sum += weights[i]! * weights[j]! * covariance.at(i, j);
@@ -78,14 +80,15 @@ export type Shortfall = { readonly var: number; readonly shortfall: number };
 /**
  * Historical simulation of a position of one dollar: the k-th worst outcome and the mean of the k
  * worst, k = max(1, floor(n (1 - confidence))), both floored at 0. `sign` is -1 for a short.
- * Null without observations, and with one that is no number. (Acerbi and Tasche, 2002, for the estimator.)
+ * Null without observations, with one that is no number, and for a confidence outside [0, 1].
+ * (Acerbi and Tasche, 2002, for the estimator.)
  */
 export function historicalShortfall(
   returns: ArrayLike<number>,
   { from, sign, confidence }: { from: number; sign: 1 | -1; confidence: number },
 ): Shortfall | null {
   const n = returns.length - from;
-  if (n <= 0) return null;
+  if (n <= 0 || !(confidence >= 0 && confidence <= 1)) return null;
   for (let i = from; i < returns.length; i++) if (!Number.isFinite(returns[i]!)) return null;
   // A product such as 1000 x (1 - 0.9) comes out a hair below the whole number it means.
   const count = Math.max(1, Math.floor(n * (1 - confidence) + COUNT_SLACK));

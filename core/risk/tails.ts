@@ -120,14 +120,14 @@ export class Tails {
   }
 
   #bookAt(known: readonly Known[], endMs: number): Book {
-    const { lookbackBars } = this.rules.var;
-    const bars = Math.min(lookbackBars, ...known.map(({ run }) => run.lengthAt(endMs)));
+    const { returnsCount } = this.rules.var;
+    const bars = Math.min(returnsCount, ...known.map(({ run }) => run.lengthAt(endMs)));
     const key = known.map(({ ticker }) => ticker).join();
     const before = this.#book;
     if (before !== null && before.key === key && before.endMs === endMs && before.bars === bars) {
       return before;
     }
-    const isFull = known.length > 0 && bars === lookbackBars;
+    const isFull = known.length > 0 && bars === returnsCount;
     this.#book = isFull
       ? this.#slide(known, { key, endMs, bars }, before)
       : { key, endMs, bars, slides: false, covariance: this.#sum(known, endMs, bars) };
@@ -190,7 +190,7 @@ export class Tails {
       }
     } else {
       const endMs = Math.min(book.endMs, run.lastCloseMs!);
-      bars = Math.min(this.rules.var.lookbackBars, run.lengthAt(endMs));
+      bars = Math.min(this.rules.var.returnsCount, run.lengthAt(endMs));
       for (const known of book.known) bars = Math.min(bars, known.run.lengthAt(endMs));
       const own = this.#deviationsOf({ ticker, run }, endMs, bars);
       variance = dot(own, own);
@@ -223,20 +223,20 @@ export class Tails {
   }
 
   #shortfall(ticker: Ticker, nowMs: number): SymbolTail["shortfall"] {
-    const { frameMs, lookbackBars, confidence } = this.rules.cvar;
+    const { frameMs, returnsCount, confidence } = this.rules.cvar;
     const run = this.#freshRun(ticker, frameMs, nowMs);
     if (run === null) return null;
     const closedMs = run.lastCloseMs!;
     const known = this.#shortfalls.get(ticker);
     if (known?.closedMs === closedMs) return known.value;
-    // A position gains and loses simple returns; a log return of -0.7 is a loss of half.
-    const returns = run.window(closedMs, Math.min(lookbackBars, run.length)).map(Math.expm1);
+    const logs = run.window(closedMs, Math.min(returnsCount, run.length));
     const day = Math.sqrt(this.#barsPerDay(frameMs));
-    const side = (sign: 1 | -1) => {
+    const side = (returns: Float64Array, sign: 1 | -1) => {
       const bar = historicalShortfall(returns, { from: 0, sign, confidence });
       return bar === null ? null : { var: bar.var * day, shortfall: bar.shortfall * day };
     };
-    const [long, short] = [side(1), side(-1)];
+    // Of a fall the log return says more than is lost, of a rise less: each side takes the worse.
+    const [long, short] = [side(logs, 1), side(logs.map(Math.expm1), -1)];
     const value = long === null || short === null ? null : { long, short };
     this.#shortfalls.set(ticker, { closedMs, value });
     return value;

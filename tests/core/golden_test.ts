@@ -9,6 +9,17 @@ import rsi from "../golden/intel/rsi.json" with { type: "json" };
 import timeframeSeconds from "../golden/intel/timeframe_seconds.json" with { type: "json" };
 import trendFilter from "../golden/intel/trend_filter.json" with { type: "json" };
 import zscore from "../golden/intel/zscore.json" with { type: "json" };
+import checkOrder from "../golden/risk/check_order.json" with { type: "json" };
+import correlationExposure from "../golden/risk/correlation_exposure.json" with { type: "json" };
+import ewma from "../golden/risk/ewma.json" with { type: "json" };
+import fixturesCloses from "../golden/risk/fixtures_closes.json" with { type: "json" };
+import normPpf from "../golden/risk/norm_ppf.json" with { type: "json" };
+import portfolioDd from "../golden/risk/portfolio_dd.json" with { type: "json" };
+import portfolioVar from "../golden/risk/portfolio_var.json" with { type: "json" };
+import positionCvar from "../golden/risk/position_cvar.json" with { type: "json" };
+import regimes from "../golden/risk/regimes.json" with { type: "json" };
+import tierCaps from "../golden/risk/tier_caps.json" with { type: "json" };
+import vetoReasonMap from "../golden/risk/veto_reason_map.json" with { type: "json" };
 import navAnomaly from "../golden/risk/nav_anomaly.json" with { type: "json" };
 import cleanLotSplit from "../golden/router/clean_lot_split.json" with { type: "json" };
 import cleanMakerQuote from "../golden/router/clean_maker_quote.json" with { type: "json" };
@@ -42,6 +53,16 @@ const FILES: Readonly<Record<string, unknown>> = {
   trend_filter: trendFilter,
   zscore: zscore,
   nav_anomaly: navAnomaly,
+  check_order: checkOrder,
+  correlation_exposure: correlationExposure,
+  ewma: ewma,
+  norm_ppf: normPpf,
+  portfolio_dd: portfolioDd,
+  portfolio_var: portfolioVar,
+  position_cvar: positionCvar,
+  regimes: regimes,
+  tier_caps: tierCaps,
+  veto_reason_map: vetoReasonMap,
   clean_lot_split: cleanLotSplit,
   clean_maker_quote: cleanMakerQuote,
   clean_order_normalization: cleanOrderNormalization,
@@ -55,7 +76,10 @@ const FILES: Readonly<Record<string, unknown>> = {
   percentile: percentile,
   tp_sl_seed_formula: tpSlSeedFormula,
 };
-const TABLES: Readonly<Record<string, unknown>> = { "precision_table.json": precisionTable };
+const TABLES: Readonly<Record<string, unknown>> = {
+  "fixtures_closes.json": fixturesCloses,
+  "precision_table.json": precisionTable,
+};
 
 Deno.test("every adapter has its vector file here, and every file its adapter", () => {
   assert.deepEqual(ADAPTERS.map(({ file }) => file).toSorted(), Object.keys(FILES).toSorted());

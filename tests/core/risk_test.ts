@@ -283,16 +283,24 @@ Deno.test("every breach is told, in the order of the list", () => {
       attemptsMs: times(12, T0),
       errorsMs: times(8, T0),
     },
-    tail: tailView({ measured: null, shortfall: null }, { shortCount: 1 }),
     tradable: () => ({ tier: "CORE", minNotionalUsd: 1e6, maxLeverage: 1 } as const),
   };
   const changes: LimitChanges = {
     ...ofBtc({ max_open_qty: 9, block_sides: ["LONG"], cooldown_sec: 1, max_order_notional: 1 }),
-    ...STRICT,
     global: { whitelist: ["ETHUSDT"], trade_equity_nav_pct: 0.04 },
   };
-  const told = judge([{ grossUsd: 90_000, leverage: 100 }, surroundings, changes]);
-  assert.deepEqual(told, CHECK_IDS.slice(LAST_PRECONDITION + 1));
+  const wish = { grossUsd: 90_000, leverage: 100 };
+  const measured = judge([wish, surroundings, changes]);
+  const tail = tailView({ measured: null, shortfall: null }, { shortCount: 1 });
+  const blind = judge([wish, { ...surroundings, tail }, { ...changes, ...STRICT }]);
+  const every = CHECK_IDS.slice(LAST_PRECONDITION + 1);
+  assert.deepEqual(measured, every.filter((id) => !id.endsWith("_unavailable")));
+  const figures = ["portfolio_var_limit", "position_cvar_limit"];
+  assert.deepEqual(
+    blind,
+    every.filter((id) => !figures.includes(id)),
+    "no figure, no verdict on it",
+  );
 });
 
 Deno.test("ids are unique, reasons are a closed list, and every breach shows what it saw", () => {

@@ -15,6 +15,11 @@ export type Options<I> = {
   readonly tolerance?: { readonly rel: number; readonly abs: number };
   /** Fields of a result that are compared; all by default. */
   readonly only?: readonly string[];
+  /**
+   * Fields of a result that tell more than they must: of an undisputed case, those of their figures
+   * are compared that both sides have.
+   */
+  readonly shared?: readonly string[];
   /** Fields of a result that the product does not have. */
   readonly ignores?: readonly string[];
   /**

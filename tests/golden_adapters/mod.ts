@@ -14,6 +14,9 @@ const AREAS: Readonly<Record<string, readonly Adapter[]>> = {
 
 export const ADAPTERS: readonly Adapter[] = Object.values(AREAS).flat();
 
+/** Vector files whose names begin like another's, and that are not its. */
+const STRANGERS = ["portfolio_var_from_positions", "position_cvar_for_symbol"];
+
 /**
  * The adapter of a vector file, by its name: `rsi.json` and `rsi_more.json` are the adapter `rsi`'s.
  * Where two areas have a file of one name, the folder decides.
@@ -21,6 +24,7 @@ export const ADAPTERS: readonly Adapter[] = Object.values(AREAS).flat();
 export function adapterOf(path: string): Adapter | null {
   const [name, area] = path.split("/").toReversed();
   const stem = name!.replace(/\.json$/, "");
+  if (STRANGERS.some((other) => stem.startsWith(other))) return null;
   const named = ADAPTERS.filter(({ file }) =>
     stem === file || (stem.startsWith(file) && /^[._-]/.test(stem.slice(file.length)))
   );

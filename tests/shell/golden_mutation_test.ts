@@ -32,6 +32,69 @@ const MUTATIONS: readonly Mutation[] = [
   turn("history", "intel/timeframe_seconds", "Number(parts[1]) * UNIT", "Number(parts[1]) + UNIT"),
   turn("strategies/rsi_band", "intel/decide_signal", "z <= -zMin", "z < -zMin"),
   turn("nav", "risk/nav_anomaly", "> rules.maxGapUsd", ">= rules.maxGapUsd"),
+  turn("drawdown", "risk/portfolio_dd", "(peakUsd - navUsd)", "(peakUsd + navUsd)"),
+  turn(
+    "drawdown",
+    "risk/check_order",
+    "(ddFrac >= rules.circuitFrac) return",
+    "(ddFrac > rules.circuitFrac) return",
+  ),
+  turn("regimes", "risk/regimes", "ddFrac < step", "ddFrac <= step"),
+  turn(
+    "world",
+    "risk/correlation_exposure",
+    "(sums.groupUsd[name] ?? 0) + usd",
+    "(sums.groupUsd[name] ?? 0) - usd",
+  ),
+  turn("risk/covariance", "risk/ewma", "- mean(i) * mean(j)", "+ mean(i) * mean(j)"),
+  turn("risk/tail_numbers", "risk/norm_ppf", "t - top / bottom", "t + top / bottom"),
+  turn(
+    "risk/tail_numbers",
+    "risk/portfolio_var",
+    "z * sigma * Math.sqrt(days)",
+    "z * sigma / Math.sqrt(days)",
+  ),
+  turn(
+    "risk/tail_numbers",
+    "risk/position_cvar",
+    "(outcome < worst[at]!)",
+    "(outcome > worst[at]!)",
+  ),
+  turn("risk/check", "risk/tier_caps", "entry.grossUsd <= room", "entry.grossUsd < room"),
+  turn(
+    "risk/mod",
+    "risk/veto_reason_map",
+    "GROUPS as Partial<Record<VetoReason, VetoGroup>>)[reason] ??",
+    "GROUPS as Partial<Record<VetoReason, VetoGroup>>)[reason] &&",
+  ),
+  turn("risk/caps", "risk/check_order", "qty < most", "qty <= most"),
+  turn(
+    "risk/account",
+    "risk/check_order",
+    "dayLossFrac < limits.dayLossFrac",
+    "dayLossFrac <= limits.dayLossFrac",
+  ),
+  turn(
+    "risk/limits",
+    "risk/check_order",
+    "Math.min(global.max_leverage,",
+    "Math.max(global.max_leverage,",
+  ),
+  turn("risk/tempo", "risk/check_order", "times[i]! >= fromMs", "times[i]! > fromMs"),
+  turn("risk/tail", "risk/check_order", "cvarUsd <= limitFrac", "cvarUsd >= limitFrac"),
+  turn(
+    "risk/tails",
+    "risk/check_order",
+    "MS_PER_DAY / this.#returns",
+    "MS_PER_DAY * this.#returns",
+  ),
+  turn(
+    "risk/returns",
+    "risk/check_order",
+    "closes[i]! / closes[i - 1]!",
+    "closes[i]! * closes[i - 1]!",
+  ),
+  turn("risk/advanced", "risk/check_order", "cvar.lookback_bars - 1", "cvar.lookback_bars + 1"),
   turn("increments", "router/rounding", "decimals - inc.decimals", "decimals + inc.decimals"),
   turn(
     "router/normalize",
@@ -64,7 +127,9 @@ lane("a turned operator in the product turns its recorded vectors red", {
       for (const path of ["deno.json", "deno.lock"]) {
         await Deno.copyFile(ROOT + path, `${copy}/${path}`);
       }
-      for (const path of ["core", "tests"]) await copyFolder(ROOT + path, `${copy}/${path}`);
+      for (const path of ["config", "core", "tests"]) {
+        await copyFolder(ROOT + path, `${copy}/${path}`);
+      }
       const survivors: string[] = [];
       for (const { module, golden, find, replace } of MUTATIONS) {
         const original = await Deno.readTextFile(`${copy}/${module}`);
@@ -73,7 +138,9 @@ lane("a turned operator in the product turns its recorded vectors red", {
         const output = await runGolden(copy, golden);
         await Deno.writeTextFile(`${copy}/${module}`, original);
         const isRed = / passed, [1-9][0-9]* failed\n$/.test(output);
-        if (!isRed) survivors.push(`${golden}: ${module}: ${find} -> ${replace}`);
+        if (!isRed) {
+          survivors.push(`${golden}: ${module}: ${find} -> ${replace}`);
+        }
       }
       assert.deepEqual(survivors, []);
     }),
