@@ -55,6 +55,7 @@ export function tailView(
   return {
     variance: 0,
     floorUsd: 0,
+    floorFrac: 0.08,
     symbolsCount: 0,
     shortCount: 0,
     bars: 500,

@@ -45,19 +45,15 @@ export const cvarUnavailable = gate(
   },
 );
 
-/** One sigma of tomorrow's result with an order of this size in the book, in dollars. */
-export function bookSigmaUsd(
-  { tail }: World,
-  { ticker, sign, usd }: { ticker: Entry["ticker"]; sign: 1 | -1; usd: number },
-  floorFrac: number,
-): number {
+/** One sigma of tomorrow's result with so many signed dollars more of a symbol, in dollars. */
+function bookSigmaUsd(tail: TailView, ticker: Ticker, signedUsd: number): number {
   const { netUsd, measured } = tail.of(ticker);
   if (measured === null) {
-    const others = tail.floorUsd - Math.abs(netUsd) * floorFrac;
-    return Math.sqrt(tail.variance) + others + Math.abs(netUsd + sign * usd) * floorFrac;
+    const others = tail.floorUsd - Math.abs(netUsd) * tail.floorFrac;
+    return Math.sqrt(tail.variance) + others + Math.abs(netUsd + signedUsd) * tail.floorFrac;
   }
   const { variance, bookCovariance } = measured;
-  const squared = tail.variance + 2 * sign * usd * bookCovariance + usd * usd * variance;
+  const squared = tail.variance + 2 * signedUsd * bookCovariance + signedUsd ** 2 * variance;
   return Math.sqrt(Math.max(0, squared)) + tail.floorUsd;
 }
 
@@ -67,18 +63,15 @@ export const portfolioVar: Check<"portfolio_var_limit"> = {
   judge: (entry, world, { tail: rules }) => {
     const { limitFrac, quantile, confidence } = rules.var;
     if (limitFrac === null || isBlind(world.tail, entry.ticker, rules)) return null;
-    const order = { ticker: entry.ticker, sign: signOf(entry.side), usd: entry.grossUsd };
-    const varUsd = quantile * bookSigmaUsd(world, order, rules.floorDailyFrac);
+    const signedUsd = signOf(entry.side) * entry.grossUsd;
+    const varUsd = quantile * bookSigmaUsd(world.tail, entry.ticker, signedUsd);
     if (varUsd <= limitFrac * usableNavUsd(world)) return null;
-    const now = { ...order, usd: 0 };
+    const beforeUsd = quantile * bookSigmaUsd(world.tail, entry.ticker, 0);
     return {
       thresholds: { max_portfolio_var_nav_frac: limitFrac, confidence },
       observations: {
         var_nav_frac: navShare(varUsd, world),
-        var_before_nav_frac: navShare(
-          quantile * bookSigmaUsd(world, now, rules.floorDailyFrac),
-          world,
-        ),
+        var_before_nav_frac: navShare(beforeUsd, world),
         bars: world.tail.of(entry.ticker).bars,
         unmeasured_positions: world.tail.shortCount,
       },
@@ -88,7 +81,7 @@ export const portfolioVar: Check<"portfolio_var_limit"> = {
     const { limitFrac, quantile } = rules.var;
     if (limitFrac === null || isBlind(world.tail, entry.ticker, rules)) return Infinity;
     const sigmaUsd = (limitFrac * usableNavUsd(world)) / quantile;
-    return inside(varRoom(entry, world, sigmaUsd, rules.floorDailyFrac));
+    return inside(varRoom(entry, world.tail, sigmaUsd));
   },
 };
 
@@ -96,10 +89,11 @@ export const portfolioVar: Check<"portfolio_var_limit"> = {
  * The largest order that keeps sigma at or below a limit. Measured: the upper root of
  * variance x² + 2 sign covariance x + book variance = limit². Unmeasured: a straight line.
  */
-function varRoom(entry: Entry, { tail }: World, sigmaUsd: number, floorFrac: number): number {
+function varRoom(entry: Entry, tail: TailView, sigmaUsd: number): number {
   const { netUsd, measured } = tail.of(entry.ticker);
   const sign = signOf(entry.side);
   if (measured === null) {
+    const { floorFrac } = tail;
     const others = tail.floorUsd - Math.abs(netUsd) * floorFrac;
     return (sigmaUsd - Math.sqrt(tail.variance) - others) / floorFrac - sign * netUsd;
   }

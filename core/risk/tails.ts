@@ -33,6 +33,8 @@ export type TailView = {
   readonly variance: number;
   /** One sigma of what could not be measured, added up in absolute value. */
   readonly floorUsd: number;
+  /** One sigma of a dollar that could not be measured. */
+  readonly floorFrac: number;
   /** Held symbols, and those among them that could not be measured. */
   readonly symbolsCount: number;
   readonly shortCount: number;
@@ -84,6 +86,7 @@ export class Tails {
     return {
       variance,
       floorUsd,
+      floorFrac: this.rules.floorDailyFrac,
       symbolsCount: held.length,
       shortCount: held.length - known.length,
       bars,
