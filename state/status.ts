@@ -38,6 +38,7 @@ export async function readStatus(folder: string, wallMs: number): Promise<Status
     `  day loss ${frac(risk?.daily_loss_frac ?? null)}` +
     `  gross ${frac(risk?.exposure.gross_nav_pct ?? null)}` +
     `  NAV age ${nav?.nav_age_s ?? "unknown"} s`,
+    ...circuitLines(risk),
     "",
     ...attentionLines(told.attention),
     ...positionLines(ledger),
@@ -55,6 +56,7 @@ export async function readStatus(folder: string, wallMs: number): Promise<Status
     nav: nav?.nav ?? null,
     drawdown: risk?.dd_frac ?? null,
     risk_mode: risk?.risk_mode ?? null,
+    circuits: risk?.circuits.filter(({ active }) => active) ?? null,
     operator: told.operator_state.state,
     attention: told.attention,
     positions: ledger?.entries ?? null,
@@ -72,6 +74,14 @@ async function read<N extends SurfaceName>(folder: string, name: N): Promise<Pay
   } catch {
     return null;
   }
+}
+
+/** What blocks entries, and what opens it again. */
+function circuitLines(risk: Payload<"risk_snapshot"> | null): string[] {
+  const active = risk?.circuits.filter((circuit) => circuit.active) ?? [];
+  return active.map(({ id, since, resume }) =>
+    `blocked by ${id}${since === null ? "" : ` since ${since}`}, opens ${resume}`
+  );
 }
 
 function attentionLines(items: Payload<"diagnostics">["runtime_diagnostics"]["attention"]) {

@@ -21,6 +21,7 @@ const RUNNERS: readonly (readonly [pattern: RegExp, run: Runner])[] = [
   [/^npx .*task start$/, (command, place) => untilPage(command, place, "npx")],
   [/^deno task start( run .*)?$/, (command, place) => untilPage(command, place, "deno")],
   [/^deno task start status/, stopped],
+  [/^deno task start ack /, nobodyListens],
   [/^deno task (test|ok)$/, () => Promise.resolve("it is what runs this test")],
   [/^deno task compile$/, () => Promise.resolve("it fetches a runtime; the gate runs it")],
   [/^\.\/dist\/ballast /, binary],
@@ -107,6 +108,14 @@ async function stopped(command: string, place: Place): Promise<Verdict> {
   const { code, out, err } = await shell(command, place);
   assert.equal(code, 1, err);
   assert.match(out, /STOPPED[\s\S]*NAV \$/);
+  return null;
+}
+
+/** Only a running engine takes a command: whoever asks a stopped one is told so. */
+async function nobodyListens(command: string, place: Place): Promise<Verdict> {
+  const { code, err } = await shell(command, place);
+  assert.equal(code, 1, err);
+  assert.match(err, /no engine listens in .*: start it, then say it again/);
   return null;
 }
 

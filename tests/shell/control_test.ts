@@ -1,0 +1,149 @@
+/** The way in for a human: what is heard, what is answered, what is none of the engine's business. */
+import assert from "node:assert/strict";
+import type { EngineEvent } from "../../core/events.ts";
+import { Control, tellEngine } from "../../state/control.ts";
+import { inTempDir, lane } from "../lanes.ts";
+import { ballast, logRows, startBallast, surface } from "./ballast.ts";
+
+const NEEDS = ["read", "write", "net"] as const;
+const ACK = {
+  by: "me",
+  reason: "seen",
+  order: { kind: "ack", what: "nav_drawdown_limit" },
+} as const;
+
+function done(id: number, note: string): EngineEvent {
+  return { kind: "operator", id, by: "me", reason: "seen", order: "ack", done: true, note };
+}
+
+async function heard(control: Control) {
+  for (;;) {
+    const said = control.take();
+    if (said.length > 0) return said;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+lane("a command is heard once and answered after its tick", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/control`;
+      const control = await Control.open(path);
+      const asked = tellEngine(path, ACK);
+      const [command, ...others] = await heard(control);
+      assert.deepEqual(others, []);
+      assert.deepEqual(command, { id: command!.id, ...ACK });
+      assert.deepEqual(control.take(), [], "it is carried out once");
+      control.answer([done(command!.id + 1, "another's"), done(command!.id, "it is open")]);
+      assert.deepEqual(await asked, { done: true, note: "it is open" });
+      assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600, "nobody else may speak");
+      await control.close();
+      await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+      assert.equal(await tellEngine(path, ACK), null, "nobody listens any more");
+    }),
+});
+
+lane("nonsense is refused, a caller who hangs up does no harm, who waits at the end is told", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/control`;
+      const control = await Control.open(path);
+      const say = async (text: string) => {
+        const talk = await Deno.connect({ transport: "unix", path });
+        await talk.write(new TextEncoder().encode(text));
+        const bytes = new Uint8Array(4_096);
+        const length = await talk.read(bytes) ?? 0;
+        talk.close();
+        return new TextDecoder().decode(bytes.subarray(0, length));
+      };
+      for (
+        const text of [
+          "hello\n",
+          "{}\n",
+          `${JSON.stringify({ ...ACK, order: { kind: "ack", what: "everything" } })}\n`,
+          `${JSON.stringify({ ...ACK, reason: "" })}\n`,
+          `${JSON.stringify({ ...ACK, by: "a\u0007b" })}\n`,
+          `${JSON.stringify({ ...ACK, more: 1 })}\n`,
+          "x".repeat(5_000),
+        ]
+      ) {
+        assert.match(await say(text), /"done":false,"note":"not a command: /, text.slice(0, 60));
+      }
+      const silent = await Deno.connect({ transport: "unix", path });
+      silent.close();
+      assert.deepEqual(control.take(), []);
+      const asked = tellEngine(path, ACK);
+      await heard(control);
+      await control.close();
+      assert.deepEqual(await asked, {
+        done: false,
+        note: "the engine stops: the command was not carried out",
+      });
+    }),
+});
+
+lane("a latched limit stays over a restart, and opens by ballast ack alone", {
+  needs: ["read", "write", "run", "env", "net"],
+  run: () =>
+    inTempDir(async (dir) => {
+      assert.equal((await ballast(["init", `${dir}/config`])).code, 0);
+      const path = `${dir}/config/risk_limits.json`;
+      const limits = JSON.parse(await Deno.readTextFile(path));
+      limits.global.max_nav_drawdown_pct = 0.001;
+      await Deno.writeTextFile(path, JSON.stringify(limits));
+      // A position worth more than NAV: a tenth of a per cent is lost within minutes.
+      await Deno.writeTextFile(
+        `${dir}/book.json`,
+        JSON.stringify([
+          { symbol: "BTCUSDT", side: "LONG", qty: 0.3, entry_price: 90_000, leverage: 1 },
+        ]),
+      );
+      const common = ["--config", `${dir}/config`, "--data", dir, "--no-web"];
+      const run = ["run", ...common, "--positions", `${dir}/book.json`];
+      const ack = (what: string, reason = "seen") =>
+        ballast(["ack", what, "--data", dir, "--reason", reason]);
+      const latched = async () => {
+        const risk = await surface(dir, "risk_snapshot.json") as {
+          circuits: { id: string; active: boolean; resume: string }[];
+        };
+        return risk.circuits.find(({ id }) => id === "nav_drawdown_limit")!;
+      };
+
+      assert.equal((await ballast([...run, "--speed", "0", "--ticks", "600"])).code, 0);
+      assert.deepEqual([(await latched()).active, (await latched()).resume], [
+        true,
+        "by a human: ballast ack nav_drawdown_limit",
+      ]);
+      const status = await ballast(["status", "--data", dir]);
+      assert.match(
+        status.out,
+        /^blocked by nav_drawdown_limit since \S+, opens by a human: ballast ack nav_drawdown_limit$/m,
+      );
+      const nobody = await ack("nav_drawdown_limit");
+      assert.deepEqual([nobody.code, nobody.err], [
+        1,
+        `no engine listens in ${dir}/logs: start it, then say it again\n`,
+      ]);
+      const bare = await ballast(["ack", "nav_drawdown_limit", "--data", dir]);
+      assert.deepEqual([bare.code, /required option '--reason/.test(bare.err)], [2, true]);
+      assert.equal((await ack("everything")).code, 2);
+
+      const engine = await startBallast([...run, "--speed", "60"]);
+      const opened = await ack("nav_drawdown_limit", "positions checked");
+      assert.deepEqual([opened.code, opened.err], [0, ""]);
+      assert.match(opened.out, /^nav_drawdown_limit is open again, its baseline begins at \d+/);
+      const again = await ack("portfolio_dd_circuit");
+      assert.deepEqual([again.code, again.out], [1, ""]);
+      assert.match(again.err, /portfolio_dd_circuit is not latched/);
+      const { code } = await engine.end("SIGTERM");
+      assert.equal(code, 0);
+      const rows = await logRows<Record<string, unknown>>(dir, "execution/account_events");
+      const told = rows.filter(({ event_type }) => event_type === "operator");
+      assert.deepEqual(told.map(({ by, reason, done }) => [by, reason, done]), [
+        ["operator", "positions checked", true],
+        ["operator", "seen", false],
+      ]);
+    }),
+});
