@@ -54,11 +54,11 @@ export const limitsShape = {
     }).optional(),
     burst_limit: z.strictObject({
       max_orders: count(10_000),
-      window_sec: seconds(86_400, 1),
+      window_sec: seconds(3_600, 1),
     }).optional(),
     error_circuit: z.strictObject({
       max_errors: count(10_000),
-      window_sec: seconds(86_400, 1),
+      window_sec: seconds(3_600, 1),
     }).optional(),
     tiers: z.strictObject(tierShape),
   }),

@@ -164,12 +164,12 @@ const CASES: Readonly<Record<string, Case>> = {
   "global.max_trades_per_symbol_per_hour": [0, "trade_rate_limit"],
   "global.whitelist": [[DOGE], "not_whitelisted"],
   "global.burst_limit.max_orders": [0, "burst_limit"],
-  "global.burst_limit.window_sec": [86_400, "burst_limit", {
-    tempo: { attemptsMs: times(12, T0 - HOUR) },
+  "global.burst_limit.window_sec": [3_600, "burst_limit", {
+    tempo: { attemptsMs: times(12, T0 - HOUR / 2) },
   }],
   "global.error_circuit.max_errors": [0, "circuit_breaker"],
-  "global.error_circuit.window_sec": [86_400, "circuit_breaker", {
-    tempo: { errorsMs: times(8, T0 - HOUR) },
+  "global.error_circuit.window_sec": [3_600, "circuit_breaker", {
+    tempo: { errorsMs: times(8, T0 - HOUR / 2) },
   }],
   "global.tiers.CORE.max_tier_nav_pct": forTier("CORE"),
   "global.tiers.SATELLITE.max_tier_nav_pct": forTier("SATELLITE"),

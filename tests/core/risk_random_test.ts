@@ -243,6 +243,7 @@ type Tighten = (value: number, by: number) => unknown;
 const lower: Tighten = (value, by) => value * by;
 const fewer: Tighten = (value, by) => Math.floor(value * by);
 const higher: Tighten = (value, by) => value / Math.max(by, 0.01);
+const longer: Tighten = (value, by) => Math.min(3_600, value / Math.max(by, 0.01));
 const surer: Tighten = (value, by) => 0.9999 - (0.9999 - value) * by;
 
 /** How each key is made tighter; `by` is between 0 and 1. */
@@ -259,9 +260,9 @@ const TIGHTER: Readonly<Record<string, Tighten>> = {
   "global.max_trades_per_symbol_per_hour": fewer,
   "global.whitelist": () => ["ETHUSDT"],
   "global.burst_limit.max_orders": fewer,
-  "global.burst_limit.window_sec": higher,
+  "global.burst_limit.window_sec": longer,
   "global.error_circuit.max_errors": fewer,
-  "global.error_circuit.window_sec": higher,
+  "global.error_circuit.window_sec": longer,
   "global.tiers.CORE.max_tier_nav_pct": lower,
   "per_symbol.BTCUSDT.min_notional": higher,
   "per_symbol.BTCUSDT.max_order_notional": lower,
