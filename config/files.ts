@@ -6,6 +6,7 @@ import { RiskAdvanced } from "../core/risk/advanced.ts";
 import { CorrelationGroups, limitsShape } from "../core/risk/limits.ts";
 import { LiquidityBuckets, routerShape } from "../core/router/rules.ts";
 import { loopShape } from "../core/rules.ts";
+import { sizingShape } from "../core/sizing.ts";
 import { StrategyConfig } from "../core/strategies/mod.ts";
 import { PairsUniverse, SymbolTiers } from "../core/universe.ts";
 import { bps, count, factor, hours, symbol, usd } from "../core/units.ts";
@@ -37,6 +38,7 @@ const processShape = {
 export const Runtime = z.strictObject({
   ...processShape,
   ...loopShape,
+  ...sizingShape,
   ...routerShape,
   ...exitsShape,
 });

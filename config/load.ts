@@ -105,6 +105,7 @@ export function buildRules(
     loop,
     screenMs: Math.max(loop.sleepMs, baseMs / 4),
     nav: navRules(limitKeys, limitKeys.global.max_nav_drawdown_pct),
+    countsGains: runtime.nav.count_unrealized_gains,
     limits: buildLimits(limitKeys, {
       groups: files["correlation_groups.json"],
       strategyLegs: slots(strategies),

@@ -58,6 +58,8 @@ export type Rules = {
   /** Engine time between two screenings. */
   readonly screenMs: number;
   readonly nav: NavRules;
+  /** Whether gains that are not realised make entries larger. */
+  readonly countsGains: boolean;
   readonly limits: Limits;
   readonly router: RouterRules;
   readonly exits: ExitRules;

@@ -23,6 +23,8 @@ export type Screening = {
   readonly history: History;
   readonly view: MarketView;
   readonly navUsd: number | null;
+  /** What sizes are taken of: NAV without gains that are not realised, as the operator has it. */
+  readonly sizingUsd: number | null;
   /** What regimes and risk mode leave of a size. */
   readonly shrinkFrac: number;
   readonly ddFrac: number | null;
@@ -105,7 +107,7 @@ type Refusal = {
 
 function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusal {
   const { strategy, ticker, opinion, px, priceAgeMs, closeMs, frameMs } = signal;
-  const { nowMs, navUsd } = screening;
+  const { nowMs, sizingUsd } = screening;
   if (opinion.kind === "refused") return opinion;
   if (priceAgeMs === null || priceAgeMs > PRICE_FRESH_MS || !(px > 0)) {
     return {
@@ -114,7 +116,7 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
       observations: { price_age_ms: priceAgeMs },
     };
   }
-  if (navUsd === null) {
+  if (sizingUsd === null) {
     return { reason: "nav_unknown", thresholds: {}, observations: { nav_usd: null } };
   }
   if (screening.shrinkFrac === 0) {
@@ -132,7 +134,7 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
     ticker,
     side,
     tier: pair.tier,
-    grossUsd: sizeEntry({ navUsd, sizeFrac, shrinkFrac: screening.shrinkFrac }),
+    grossUsd: sizeEntry({ navUsd: sizingUsd, sizeFrac, shrinkFrac: screening.shrinkFrac }),
     allowAdd: strategy.allowAdd,
     leverage: Math.min(strategy.leverage ?? pair.targetLeverage, pair.maxLeverage),
     refPx: px,

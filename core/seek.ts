@@ -13,6 +13,7 @@ import { noteEntry } from "./risk/tempo.ts";
 import type { RouteRefusal } from "./router/normalize.ts";
 import { planEntry } from "./router/route.ts";
 import { screen } from "./screener.ts";
+import { sizingNavUsd } from "./sizing.ts";
 import { type Entry, positionKey } from "./types.ts";
 import { begin, change, finish, moveRoute, type Step, type StepInput, type Work } from "./work.ts";
 import { reserveEntry, withoutLeg, worldOf } from "./world.ts";
@@ -30,6 +31,7 @@ export function seek(input: StepInput): Step {
     history: past.history,
     view: seen.market,
     navUsd: nav.kind === "missing" ? null : nav.navUsd,
+    sizingUsd: memory.nav.level === null ? null : sizingNavUsd(memory.nav.level, rules),
     // Where risk is halted the gate refuses by name: a size of nothing would hide the reason.
     shrinkFrac: world.mode.mode === "HALTED" ? 1 : shrinkOf(work, world),
     ddFrac: world.account.ddFrac,

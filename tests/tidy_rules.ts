@@ -36,6 +36,7 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
 export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: string])[] = [
   [/^core\/risk\/(check|mode|circuits)\.ts$/, "core/nav.ts", "the gate judges the account (type)"],
   [/^core\/risk\/circuits\.ts$/, "core/drawdown.ts", "a circuit says what a human may open (type)"],
+  [/^core\/sizing\.ts$/, "core/nav.ts", "sizes are taken of NAV (type)"],
   [/^core\/nav\.ts$/, "core/drawdown.ts", "a drawdown is judged where NAV is believed"],
   [/^core\/venues\//, "core/router/normalize.ts", "an exchange spells filters, one reader"],
   [/^core\/venues\//, "core/router/rules.ts", "books are as wide as their bucket (type)"],

@@ -35,6 +35,8 @@ export const CapsBlock = z.strictObject({
   max_portfolio_var_nav_pct: maybe,
   max_position_cvar_nav_pct: maybe,
   tiers: z.record(z.string(), z.number()),
+  /** Of symbols that are held or under way: their share of NAV at most. */
+  per_symbol: z.record(z.string(), z.number()),
 });
 
 export function circuitBlocks({ world, rules }: Published): z.output<typeof CircuitBlock>[] {
@@ -63,7 +65,7 @@ function resumeText(resume: Resume, active: boolean): string {
 }
 
 /** Every limit in force, beside the values so that a reader needs no configuration. */
-export function capsBlock({ rules }: Published): z.output<typeof CapsBlock> {
+export function capsBlock({ rules, world }: Published): z.output<typeof CapsBlock> {
   const { limits, nav } = rules;
   const seconds = (ms: number) => ms / MS_PER_SECOND;
   const { burst, errors } = limits;
@@ -85,5 +87,8 @@ export function capsBlock({ rules }: Published): z.output<typeof CapsBlock> {
     max_portfolio_var_nav_pct: limits.tail.var.limitFrac,
     max_position_cvar_nav_pct: limits.tail.cvar.limitFrac,
     tiers: Object.fromEntries(TIERS.map((tier) => [tier, limits.tierFrac[tier]])),
+    per_symbol: Object.fromEntries(
+      Object.keys(world.symbolUsd).map((ticker) => [ticker, limits.of(ticker).shareFrac]),
+    ),
   };
 }

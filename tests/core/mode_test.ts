@@ -11,7 +11,7 @@ import {
 import type { World } from "../../core/risk/check.ts";
 import { circuitsOf } from "../../core/risk/circuits.ts";
 import { MODE_SIZE_FRAC, type ModeInputs, riskMode } from "../../core/risk/mode.ts";
-import { sizeEntry } from "../../core/sizing.ts";
+import { sizeEntry, sizingNavUsd } from "../../core/sizing.ts";
 import { T0 } from "../fixtures.ts";
 import { HOUR, navRulesOf } from "../fixtures_nav.ts";
 import { accountView, limits, tempo, world } from "../fixtures_risk.ts";
@@ -105,6 +105,13 @@ Deno.test("sizes are shrunk once, never raised, and by what is unknown most", ()
     assert.equal(sizeEntry({ navUsd: 10_000, sizeFrac: 0.015, shrinkFrac }), 150 * shrinkFrac);
   }
   assert.equal(sizeEntry({ navUsd: -10_000, sizeFrac: 0.015, shrinkFrac: 1 }), 0);
+});
+
+Deno.test("gains that are not realised make no entry larger, losses always make it smaller", () => {
+  const of = (unrealizedUsd: number, countsGains: boolean) =>
+    sizingNavUsd({ walletUsd: 10_000, navUsd: 10_000 + unrealizedUsd }, { countsGains });
+  assert.deepEqual([of(500, false), of(500, true)], [10_000, 10_500]);
+  assert.deepEqual([of(-500, false), of(-500, true)], [9_500, 9_500]);
 });
 
 function circuitsIn(surroundings: Partial<World>) {

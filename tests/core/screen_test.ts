@@ -144,6 +144,7 @@ function screening(
       book: () => book(),
     },
     navUsd: 10_000,
+    sizingUsd: 10_000,
     shrinkFrac: 1,
     ddFrac: 0,
     emittedMs: {},
@@ -174,7 +175,7 @@ Deno.test("an entry is neither priced by an old mark nor sized by an unknown NAV
   assert.deepEqual(outcome({ markAgeMs: 5_000 }), [1, 1]);
   assert.deepEqual(outcome({ markAgeMs: 5_001 }), [1, 0, "market_data"]);
   assert.deepEqual(outcome({ markAgeMs: null }), [1, 0, "market_data"]);
-  assert.deepEqual(outcome({ navUsd: null }), [1, 0, "nav_unknown"]);
+  assert.deepEqual(outcome({ sizingUsd: null }), [1, 0, "nav_unknown"]);
   assert.deepEqual(outcome({ lastFrac: -0.02 }), [1, 0, "counter_trend"]);
   assert.equal(screen(screening({ shrinkFrac: 0.5 }), RULES).entries[0]!.grossUsd, 75);
 });
