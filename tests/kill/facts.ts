@@ -76,10 +76,12 @@ export function violationsOf(facts: Facts): readonly string[] {
   ];
 }
 
-/** True when something traded at or after the engine's last look at the exchange. */
-export function tradedUnseen({ memory, ledger }: Facts): boolean {
-  const lookedMs = memory?.pulse.nowMs ?? Infinity;
-  return tradesOf(ledger).some(({ trade }) => trade.atMs >= lookedMs);
+/** True when something is on its way: an order without an answer, a trade after the last look. */
+export function isMoving({ memory, ledger }: Facts): boolean {
+  if (memory === null) return false;
+  const lookedMs = memory.pulse.nowMs;
+  return tradesOf(ledger).some(({ trade }) => trade.atMs >= lookedMs) ||
+    Object.values(memory.orders).some(({ state }) => state !== "open");
 }
 
 /** What must also hold after an orderly end in calm: nothing is on its way any more. */

@@ -16,9 +16,9 @@ import {
   type Facts,
   factsOf,
   fillsOf,
+  isMoving,
   regressions,
   settledViolations,
-  tradedUnseen,
   violationsOf,
 } from "./facts.ts";
 import { type Place, PLACES } from "./slow_disk.ts";
@@ -32,7 +32,8 @@ const LIFE_MS = 1_200;
 const DEAD_MAN_MS = 60_000;
 /** The longest time the exchange goes on alone; mostly it is much shorter. */
 const DOWN_MAX_MS = 4 * 3_600_000;
-const SETTLE_TRIES_MAX = 5;
+const SETTLE_TRIES_MAX = 20;
+const SETTLE_MORE_TICKS = 7;
 const SETTLE_TICKS = 400;
 
 export type KillTotals = {
@@ -226,24 +227,22 @@ export function quotesIn(orders: SimState["orders"]): readonly string[] {
 }
 
 /**
- * A last process on a quick disk plays on and ends in order; then everything has to agree. What
- * traded after its last look is on its way still: it plays on until nothing is.
+ * A last process on a quick disk plays on and ends in order; then everything has to agree. What left
+ * or traded with its last tick is on its way still: it plays on until nothing is.
  */
 async function settle(dir: string): Promise<readonly string[]> {
   let facts: Facts;
   let tries = 0;
   do {
-    const child = startEngine(dir, {
-      args: ["--speed", "0", "--ticks", String(SETTLE_TICKS)],
-      slow: false,
-    });
+    const ticks = String(tries === 0 ? SETTLE_TICKS : SETTLE_MORE_TICKS);
+    const child = startEngine(dir, { args: ["--speed", "0", "--ticks", ticks], slow: false });
     const { code, stderr } = await child.output();
     if (code !== 0) {
       return [`the last start ended with ${code}: ${new TextDecoder().decode(stderr)}`];
     }
     facts = await factsOf(dir);
     tries += 1;
-  } while (tradedUnseen(facts) && tries < SETTLE_TRIES_MAX);
+  } while (isMoving(facts) && tries < SETTLE_TRIES_MAX);
   return [...violationsOf(facts), ...await settledViolations(facts)]
     .map((text) => `at the end: ${text}`);
 }
