@@ -16,11 +16,18 @@ import { record } from "./recorded.ts";
 
 const { rules, past, busy, quiet } = await record();
 const world = worldOf(busy.before, { market: busy.seen.market, past, rules });
-// A busy book is full: to approve one more, every check still runs, and the count is raised.
-const roomy = { ...rules.limits, positionsCount: rules.limits.positionsCount + 1 };
+// A busy book is full: to approve one more, every check still runs, and the counts are raised.
+const roomy = {
+  ...rules.limits,
+  positionsCount: rules.limits.positionsCount + 1,
+  strategyLegs: { ...rules.limits.strategyLegs, s1: 1 },
+};
 const wishes = busy.seen.market.tickers.map(wishFor);
-const passing = wishes.find((wish) => vet(wish, world, roomy).kind === "approved")!;
-const failing = wishes.find((wish) => vet(wish, world, rules.limits).kind === "vetoed")!;
+const passing = wishes.find((wish) => vet(wish, world, roomy).kind === "approved");
+const failing = wishes.find((wish) => vet(wish, world, rules.limits).kind === "vetoed");
+if (passing === undefined || failing === undefined) {
+  throw new Error("the bench wants a pass and a veto");
+}
 const screening = { ...busy.before, pulse: { ...busy.before.pulse, nextScreenMs: 0 } };
 const holdings = Object.keys(busy.before.holdings).length;
 say(
