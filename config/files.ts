@@ -4,6 +4,7 @@ import { exitsShape } from "../core/exits/registry.ts";
 import { navShape } from "../core/nav.ts";
 import { RiskAdvanced } from "../core/risk/advanced.ts";
 import { CorrelationGroups, limitsShape } from "../core/risk/limits.ts";
+import { RouterQuality } from "../core/router/quality.ts";
 import { LiquidityBuckets, routerShape } from "../core/router/rules.ts";
 import { loopShape } from "../core/rules.ts";
 import { sizingShape } from "../core/sizing.ts";
@@ -71,7 +72,10 @@ export const OffexchangeHoldings = z.strictObject({
 /** Every config file with its schema. The order is the order in which problems are told. */
 export const FILES = {
   "runtime.yaml": Runtime,
-  "strategy_config.json": StrategyConfig.extend({ risk_advanced: RiskAdvanced }),
+  "strategy_config.json": StrategyConfig.extend({
+    risk_advanced: RiskAdvanced,
+    router_quality: RouterQuality,
+  }),
   "risk_limits.json": RiskLimits,
   "pairs_universe.json": PairsUniverse,
   "symbol_tiers.json": SymbolTiers,

@@ -8,6 +8,7 @@ import { exitRules, type GivenLevels } from "../core/exits/registry.ts";
 import { navRules } from "../core/nav.ts";
 import { tailRules } from "../core/risk/advanced.ts";
 import { buildLimits } from "../core/risk/limits.ts";
+import { qualityRules } from "../core/router/quality.ts";
 import { type Bucket, bucketOf, routerRules } from "../core/router/rules.ts";
 import { loopRules, type Rules } from "../core/rules.ts";
 import { assignSymbols, buildStrategies, type Strategy } from "../core/strategies/mod.ts";
@@ -112,6 +113,7 @@ export function buildRules(
       tail: tailRules(files["strategy_config.json"].risk_advanced),
     }),
     router: routerRules(runtime),
+    quality: qualityRules(files["strategy_config.json"].router_quality),
     exits: exitRules(runtime, given),
     assignments: assignSymbols(strategies, tradable.map(({ ticker }) => ticker)),
     universe: Object.fromEntries(tradable.map((pair) => [pair.ticker, pair])),

@@ -19,7 +19,7 @@ import type { Memory } from "./memory.ts";
 import { dayOf } from "./nav.ts";
 import type { Income, VenueEvent } from "./ports.ts";
 import { noteFill } from "./risk/tempo.ts";
-import { bookLots, hearOrder, type Order, questionOrder } from "./router/orders.ts";
+import { bookOrderTrade, hearOrder, type Order, questionOrder } from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
 import { type ExitReason, positionKey, type Ticker, type Trade } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
@@ -97,10 +97,11 @@ function book(work: Work, trade: Trade): void {
   });
   const tempo = noteFill(work.memory.tempo, trade, work.rules.limits);
   if (tempo !== work.memory.tempo) change(work, { tempo });
-  if (order !== undefined) putOrder(work, bookLots(order, trade.lots));
+  if (order !== undefined) putOrder(work, bookOrderTrade(order, trade));
   const route = order === undefined ? undefined : memory.routes[order.ownerId];
   if (route !== undefined) {
-    change(work, { routes: { ...work.memory.routes, [route.id]: bookTrade(route, trade) } });
+    const booked = bookTrade(route, trade, order?.submission ?? null);
+    change(work, { routes: { ...work.memory.routes, [route.id]: booked } });
   }
   if (trade.effect === "open" && route?.levels) registerLeg(work, trade, route.levels);
   if (booking.close !== null) rememberClose(work, booking.close, trade.id);

@@ -40,6 +40,41 @@ type OrderRef = {
   readonly effect: Effect;
 };
 
+type RouteRef = {
+  readonly routeId: string;
+  readonly intentId: string;
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly effect: Effect;
+};
+
+/** The routing policy a route was begun with. */
+export type PolicyFacts = {
+  readonly makerFirst: boolean;
+  readonly bias: string;
+  readonly quality: string;
+  readonly offsetBps: number;
+  readonly reason: string;
+};
+
+/**
+ * What a route's fills cost against the mid of its decision, in basis points, cost positive; a part
+ * that nobody can tell is null.
+ */
+export type ShortfallBps = {
+  /** Delay, spread and impact together: average fill against the decision's mid. */
+  readonly priceBps: number | null;
+  readonly delayBps: number | null;
+  readonly spreadBps: number | null;
+  readonly impactBps: number | null;
+  readonly feesBps: number | null;
+  /** Price and fees: what routing cost in all. */
+  readonly totalBps: number | null;
+};
+
+export type RouteStyle = "maker_first" | "taker" | "market" | "twap";
+export type RouteStatus = "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
+
 export type EngineEvent =
   | VetoEvent
   | {
@@ -116,32 +151,93 @@ export type EngineEvent =
     readonly fundingUsd: number;
     readonly exitReason: ExitReason;
   }
-  | {
+  | RouteRef & {
+    readonly kind: "route_decision";
+    readonly child: number;
+    readonly style: RouteStyle;
+    readonly path: "maker" | "taker" | "market";
+    readonly lots: number;
+    readonly makerRequested: boolean;
+    readonly makerAllowed: boolean;
+    readonly offsetBps: number | null;
+    readonly spreadBps: number | null;
+    /** Vetoes of the maker path first, then remarks. */
+    readonly reasons: readonly string[];
+    readonly policy: PolicyFacts;
+  }
+  | RouteRef & {
+    readonly kind: "order_requote";
+    readonly reason: string;
+    readonly lots: number;
+    readonly offsetBps: number;
+  }
+  | RouteRef & {
+    readonly kind: "twap_start";
+    readonly lots: number;
+    readonly slices: readonly number[];
+    readonly intervalMs: number;
+  }
+  | RouteRef & {
+    readonly kind: "twap_pause";
+    readonly index: number;
+    readonly count: number;
+    /** Null: there is no usable book. */
+    readonly spreadBps: number | null;
+    readonly thresholdBps: number;
+  }
+  | RouteRef & {
+    readonly kind: "twap_slice";
+    readonly index: number;
+    readonly count: number;
+    readonly plannedLots: number;
+    readonly filledLots: number;
+    readonly reason: string;
+  }
+  | RouteRef & {
+    readonly kind: "twap_complete";
+    readonly status: RouteStatus;
+    readonly reason: string;
+    readonly slicesTotal: number;
+    readonly slicesBegun: number;
+    readonly lots: number;
+    readonly filledLots: number;
+    readonly makerLots: number;
+    readonly avgPx: number | null;
+    readonly slippageBps: number | null;
+    readonly pausedMs: number;
+  }
+  | RouteRef & {
     readonly kind: "route_end";
-    readonly routeId: string;
-    readonly intentId: string;
     readonly strategyId: string | null;
-    readonly ticker: Ticker;
-    readonly side: Side;
-    readonly effect: Effect;
-    readonly style: "maker_first" | "taker" | "market";
-    readonly status: "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
+    readonly style: RouteStyle;
+    /** Liquidity bucket of the symbol. */
+    readonly bucket: string;
+    readonly status: RouteStatus;
     readonly reason: string;
     readonly lots: number;
     readonly filledLots: number;
     readonly makerLots: number;
     readonly avgPx: number | null;
     readonly decisionMidPx: number | null;
-    readonly slippageBps: number | null;
     readonly expectedBps: number | null;
+    readonly shortfall: ShortfallBps;
+    /** How far mid has left what was not filled; null where all was, or nobody knows. */
+    readonly missedBps: number | null;
     readonly feesUsd: number;
+    readonly makerStarted: boolean;
+    readonly makerEnd: string | null;
+    readonly policy: PolicyFacts;
     readonly rejections: number;
     readonly requotes: number;
     readonly orders: number;
+    readonly slices: number | null;
+    readonly slicesBegun: number | null;
     readonly decidedMs: number;
     readonly ackLatencyMs: number | null;
     readonly clientIds: readonly string[];
   }
+  /** A close that could not be had patiently goes on without bounds. */
+  | RouteRef & { readonly kind: "exit_forced"; readonly reason: string }
   | {
     readonly kind: "exit_trigger";
     readonly key: PositionKey;

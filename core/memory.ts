@@ -11,8 +11,9 @@ import type { Lineage } from "./ids.ts";
 import { EMPTY_NAV, type NavMemory } from "./nav.ts";
 import type { OperatorState, TempoView } from "./risk/check.ts";
 import type { Order } from "./router/orders.ts";
-import type { SymbolStats } from "./router/quality.ts";
+import type { RoutingRecord } from "./router/record.ts";
 import type { Route } from "./router/route.ts";
+import { CALM_ROUTER, type RouterHealth } from "./router/health.ts";
 import type { Dict } from "./types.ts";
 
 /** What every tick moves. */
@@ -81,7 +82,9 @@ export type Memory = {
   /** The newest candle close an entry was emitted for, per strategy, symbol and side. */
   readonly emittedMs: Dict<number>;
   readonly counters: Counters;
-  readonly stats: Dict<SymbolStats>;
+  /** What routing of each symbol has come to. */
+  readonly routing: Dict<RoutingRecord>;
+  readonly routerHealth: RouterHealth;
   readonly closes: Dict<Close>;
   /** Since when each attention item has been true. */
   readonly attention: Dict<number>;
@@ -91,7 +94,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 2;
+export const MEMORY_FORM = 3;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -138,7 +141,8 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     },
     emittedMs: {},
     counters: EMPTY_COUNTERS,
-    stats: {},
+    routing: {},
+    routerHealth: CALM_ROUTER,
     closes: {},
     attention: {},
   };

@@ -13,6 +13,8 @@ export class Past {
   readonly history: History;
   readonly tails: Tails;
   readonly regimes: MarketRegimes;
+  /** True ranges on the finest timeframe that is traded: what quotes are placed by. */
+  readonly ranges: MarketRegimes;
 
   constructor(
     { baseMs, framesMs, rules }: {
@@ -27,6 +29,8 @@ export class Past {
     this.history = new History(baseMs, [...framesMs, ...risk]);
     this.tails = new Tails(this.history, tail);
     this.regimes = new MarketRegimes(this.history, tail.var.frameMs);
+    const finestMs = framesMs.length === 0 ? tail.var.frameMs : Math.min(...framesMs);
+    this.ranges = new MarketRegimes(this.history, Math.max(baseMs, finestMs));
   }
 
   append(ticker: Ticker, candle: Candle): void {

@@ -5,7 +5,7 @@
 import { absorb } from "./absorb.ts";
 import { attentionOf } from "./attention.ts";
 import { countTick, sinceWhen } from "./diagnostics.ts";
-import { sortedEntries, sortedKeys } from "./dict.ts";
+import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { updateNav } from "./nav.ts";
@@ -13,6 +13,7 @@ import { obey, type OperatorCommand } from "./operator.ts";
 import type { RejectCode } from "./ports.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
+import { moveRoutes } from "./routes.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
 import type { Ticker } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
@@ -25,16 +26,7 @@ import {
   tendStops,
   upkeepDeadlines,
 } from "./upkeep.ts";
-import {
-  begin,
-  change,
-  finish,
-  moveRoute,
-  type Step,
-  type StepInput,
-  tendOrders,
-  type Work,
-} from "./work.ts";
+import { begin, change, finish, type Step, type StepInput, tendOrders, type Work } from "./work.ts";
 
 /** The dead-man switch is renewed this many times within its timeout. */
 const DEAD_MAN_BEATS = 3;
@@ -53,7 +45,7 @@ export function protect(input: StepInput, said: readonly OperatorCommand[] = [])
   scanExits(work);
   tendStops(work);
   tendOrders(work);
-  for (const [, route] of sortedEntries(work.memory.routes)) moveRoute(work, route);
+  moveRoutes(work);
   holdDeadMan(work);
   prune(work);
   settle(work);
@@ -176,7 +168,7 @@ export function wakeAt(work: Work): number {
     memory.pulse.nextScreenMs,
     ...upkeepDeadlines(work),
     ...Object.values(memory.orders).map((order) => orderDeadlineMs(order, rules.router)),
-    ...Object.values(memory.routes).map(routeDeadlineMs),
+    ...Object.values(memory.routes).map((route) => routeDeadlineMs(route, rules.router)),
     ...Object.values(memory.pulse.deadManMs).map((ms) =>
       ms + rules.router.deadManMs / DEAD_MAN_BEATS
     ),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ExitRules } from "./exits/registry.ts";
 import type { NavRules } from "./nav.ts";
 import type { Limits } from "./risk/limits.ts";
+import type { QualityRules } from "./router/quality.ts";
 import type { Bucket, RouterRules } from "./router/rules.ts";
 import type { Strategy } from "./strategies/mod.ts";
 import type { Ticker } from "./types.ts";
@@ -62,6 +63,7 @@ export type Rules = {
   readonly countsGains: boolean;
   readonly limits: Limits;
   readonly router: RouterRules;
+  readonly quality: QualityRules;
   readonly exits: ExitRules;
   readonly assignments: readonly Assignment[];
   readonly universe: Readonly<Record<string, Pair>>;

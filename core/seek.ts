@@ -11,11 +11,14 @@ import { MODE_SIZE_FRAC } from "./risk/mode.ts";
 import { type Verdict, vet, vetoGroup } from "./risk/mod.ts";
 import { noteEntry } from "./risk/tempo.ts";
 import type { RouteRefusal } from "./router/normalize.ts";
-import { planEntry } from "./router/route.ts";
+import { planEntry } from "./router/plan.ts";
+import { moveRoute } from "./routes.ts";
+import { followSuggestions, routingOf, suggestionsOf, watchRouting } from "./routing.ts";
+import { scoresOf } from "./scoring.ts";
 import { screen } from "./screener.ts";
 import { sizingNavUsd } from "./sizing.ts";
 import { type Entry, positionKey } from "./types.ts";
-import { begin, change, finish, moveRoute, type Step, type StepInput, type Work } from "./work.ts";
+import { begin, change, finish, type Step, type StepInput, type Work } from "./work.ts";
 import { reserveEntry, withoutLeg, worldOf } from "./world.ts";
 
 /** Decides what to open. Pure and synchronous; called after `protect` on its memory. */
@@ -23,7 +26,8 @@ export function seek(input: StepInput): Step {
   const work = begin(input);
   const { memory, seen, rules, past } = work;
   if (seen.nowMs < memory.pulse.nextScreenMs) return finish(work);
-  let world = worldOf(memory, { market: seen.market, past, rules });
+  watchRouting(work, memory.pulse.screenedMs);
+  let world = worldOf(work.memory, { market: seen.market, past, rules });
   const { nav } = world.account;
   const screened = screen({
     nowMs: seen.nowMs,
@@ -43,6 +47,7 @@ export function seek(input: StepInput): Step {
     change(work, { emittedMs });
   }
   for (const entry of screened.entries) world = consider(work, entry, world);
+  tune(work, world);
   conclude(work, screened.signals);
   return finish(work);
 }
@@ -72,13 +77,16 @@ function consider(work: Work, entry: Entry, world: World): World {
     return world;
   }
   const market = seen.market.market(entry.ticker);
-  const sight = { nowMs: seen.nowMs, market, book: seen.market.book(entry.ticker) };
+  const book = seen.market.book(entry.ticker);
+  const isDefensive = world.mode.mode === "DEFENSIVE";
+  const { policy, bucket } = routingOf(work, entry.ticker, { isDefensive });
+  const sight = { nowMs: seen.nowMs, market, book, policy, bucket };
   const plan = planEntry(verdict.intent, sight, rules.router);
   if (plan.kind === "refused") {
     work.events.push(refusalRow(entry, plan.reason, world));
     return world;
   }
-  work.events.push(plan.event);
+  work.events.push(...plan.events);
   const { ticker } = entry;
   change(work, {
     tempo: noteEntry(work.memory.tempo, { ticker, nowMs: seen.nowMs }, rules.limits),
@@ -86,6 +94,15 @@ function consider(work: Work, entry: Entry, world: World): World {
   moveRoute(work, plan.route);
   const reserved = reserveEntry(world, verdict.intent, work);
   return { ...reserved, tempo: work.memory.tempo };
+}
+
+/** Follows what the router's record suggests, where the operator has turned that on. */
+function tune(work: Work, { mode: { mode } }: World): void {
+  const isDefensive = mode === "DEFENSIVE";
+  followSuggestions(work, work.memory.pulse.screenedMs, {
+    mode,
+    suggestions: () => suggestionsOf(work, { isDefensive, scores: scoresOf(work) }),
+  });
 }
 
 function conclude(work: Work, signals: number): void {

@@ -4,7 +4,7 @@
  */
 import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
 import { rememberClose } from "./absorb.ts";
-import { reduceIntent } from "./exits/reduce.ts";
+import { isUrgent, reduceIntent } from "./exits/reduce.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
 import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.ts";
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
@@ -12,7 +12,10 @@ import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from
 import { atr } from "./indicators.ts";
 import { vetReduce } from "./risk/mod.ts";
 import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
-import { planReduce } from "./router/route.ts";
+import { planReduce } from "./router/plan.ts";
+import { makeUrgent, routeOrderId } from "./router/advance.ts";
+import { routingOf } from "./routing.ts";
+import { entriesRevoked } from "./world.ts";
 import { assert } from "./assert.ts";
 import type { PositionKey } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
@@ -73,11 +76,11 @@ export function scanExits(work: Work): void {
   for (const [key, guard] of sortedEntries(work.memory.registry)) {
     const mark = seen.market.mark(guard.ticker);
     if (!isFresh(mark, seen.nowMs)) priceMissingCount += 1;
+    const due = exitDue(guard, { mark, nowMs: seen.nowMs });
     if (guard.exit !== null) {
-      rearm(work, key, guard);
+      if (!supersede(work, key, guard, due)) rearm(work, key, guard);
       continue;
     }
-    const due = exitDue(guard, { mark, nowMs: seen.nowMs });
     if (due !== null) startExit(work, key, guard, due);
   }
   const pulse = { ...work.memory.pulse, scanMs: seen.nowMs, priceMissingCount };
@@ -106,6 +109,7 @@ export function tendStops(work: Work): void {
         ownerId: key,
         nowMs: seen.nowMs,
         purpose: "stop",
+        submission: null,
       });
       putOrder(work, sent.order);
       work.commands.push(sent.command);
@@ -180,8 +184,10 @@ function startExit(work: Work, key: PositionKey, guard: Guard, due: Due): void {
   const verdict = vetReduce(reduce, memory.holdings);
   assert(verdict.kind === "approved", "an exit of what is held is never refused");
   const book = seen.market.book(guard.ticker);
-  const sight = { nowMs: seen.nowMs, market, book };
-  const { route, event } = planReduce(verdict.intent, sight, rules.router);
+  const isDefensive = entriesRevoked(memory, rules);
+  const { policy, bucket } = routingOf(work, guard.ticker, { isDefensive });
+  const sight = { nowMs: seen.nowMs, market, book, policy, bucket };
+  const { route, events } = planReduce(verdict.intent, sight, rules.router);
   const mark = seen.market.mark(guard.ticker);
   work.events.push(
     triggerRow({
@@ -191,7 +197,7 @@ function startExit(work: Work, key: PositionKey, guard: Guard, due: Due): void {
       levelPx: due.levelPx,
       intentId: reduce.id,
     }),
-    event,
+    ...events,
   );
   const exit = {
     routeId: route.id,
@@ -210,6 +216,39 @@ function rearm(work: Work, key: PositionKey, guard: Guard): void {
   const { exit } = guard;
   if (exit === null || work.memory.routes[exit.routeId] !== undefined) return;
   startExit(work, key, guard, { reason: exit.reason, levelPx: null });
+}
+
+/**
+ * A patient exit is under way and something that must not wait becomes due: it takes over. True
+ * where it has.
+ */
+function supersede(work: Work, key: PositionKey, guard: Guard, due: Due | null): boolean {
+  const { exit } = guard;
+  const route = exit === null ? undefined : work.memory.routes[exit.routeId];
+  if (exit === null || route === undefined || route.urgent) return false;
+  if (due === null || !isUrgent(due.reason)) return false;
+  const { nowMs, market } = work.seen;
+  const orderId = routeOrderId(route);
+  const order = orderId === null ? null : work.memory.orders[orderId] ?? null;
+  const moved = makeUrgent(route, order, { reason: due.reason, nowMs });
+  work.commands.push(...moved.commands);
+  work.events.push(
+    triggerRow({
+      key,
+      reason: due.reason,
+      markPx: market.mark(guard.ticker)?.px ?? null,
+      levelPx: due.levelPx,
+      intentId: route.intentId,
+    }),
+    ...moved.events,
+  );
+  if (moved.order !== null && moved.order !== order) putOrder(work, moved.order);
+  const armed = { ...guard, exit: { ...exit, reason: due.reason } };
+  change(work, {
+    routes: { ...work.memory.routes, [route.id]: moved.route },
+    registry: { ...work.memory.registry, [key]: armed },
+  });
+  return true;
 }
 
 function stopSight(work: Work, guard: Guard): StopSight {

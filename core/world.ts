@@ -6,8 +6,7 @@ import type { Past } from "./past.ts";
 import type { MarketView } from "./ports.ts";
 import type { Leg, Tradable, World } from "./risk/check.ts";
 import type { Limits } from "./risk/limits.ts";
-import { riskMode, type RouterView } from "./risk/mode.ts";
-import { MIN_EVENTS_COUNT, qualityOf } from "./router/quality.ts";
+import { revokesEntries, riskMode } from "./risk/mode.ts";
 import type { Rules } from "./rules.ts";
 import type { Approved, Dict, Entry, PositionKey, Side, Ticker, Tier } from "./types.ts";
 import { positionKey, signOf } from "./types.ts";
@@ -45,7 +44,7 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
     account,
     positionsKnown,
     badPositionsCount: bad.length,
-    router: routerView(memory, rules),
+    routerWarning: memory.routerHealth.warning,
   };
   const exposures = exposuresOf(book, rules.limits);
   return {
@@ -60,6 +59,11 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
     tail: past.tails.view(netUsdOf(exposures.legs), pulse.nowMs),
     tradable: (ticker) => tradable(ticker, view, rules),
   };
+}
+
+/** True when entries that are under way must be taken back as well. */
+export function entriesRevoked({ nav, pulse }: Memory, rules: Rules): boolean {
+  return revokesEntries(viewAccount(nav, pulse.nowMs, rules.nav), rules.limits);
 }
 
 /** The world after one more entry has been approved in this tick. */
@@ -202,17 +206,4 @@ function tradable(ticker: string, view: MarketView, rules: Rules): Tradable | nu
   if (pair === undefined || market === null) return null;
   const maxLeverage = Math.min(pair.maxLeverage, market.maxLeverage);
   return { tier: pair.tier, minNotionalUsd: market.minNotionalUsd, maxLeverage };
-}
-
-/** How routing does over all symbols; a symbol with too few fills says nothing. */
-function routerView({ stats }: Memory, rules: Rules): RouterView {
-  let [started, fallbacks, weakCount] = [0, 0, 0];
-  for (const [ticker, figures] of Object.entries(stats)) {
-    started += figures.makerStartedCount;
-    fallbacks += figures.fallbackCount;
-    const { label } = qualityOf(figures, rules.buckets[ticker]?.name ?? "");
-    if (label === "WEAK") weakCount += 1;
-  }
-  const fallbackFrac = started < MIN_EVENTS_COUNT ? null : fallbacks / started;
-  return { fallbackFrac, weakCount };
 }

@@ -4,14 +4,16 @@
  */
 import { unreachable } from "../core/assert.ts";
 import type { EngineEvent, EventKind } from "../core/events.ts";
-import { unitsToNumber } from "../core/increments.ts";
-import type { MarketView } from "../core/ports.ts";
-import { buys, type Effect, type Side, type Ticker } from "../core/types.ts";
+import type { Effect, Side, Ticker } from "../core/types.ts";
+import { routeRow } from "./route_rows.ts";
+import { iso, legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
 
 export const LOGS = [
   "orders_executed",
   "orders_attempted",
   "order_metrics",
+  "router_decisions",
+  "twap_events",
   "risk_vetoes",
   "position_episodes",
   "exit_events",
@@ -32,7 +34,14 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   order_done: "orders_executed",
   order_fill: "orders_executed",
   order_close: "orders_executed",
+  order_requote: "orders_executed",
+  route_decision: "router_decisions",
+  twap_start: "twap_events",
+  twap_pause: "twap_events",
+  twap_slice: "twap_events",
+  twap_complete: "twap_events",
   route_end: "order_metrics",
+  exit_forced: "exit_events",
   episode_end: "position_episodes",
   exit_trigger: "exit_events",
   registry: "exit_events",
@@ -42,9 +51,6 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   income: "account_events",
 };
 
-/** Where the increments of a symbol are looked up. */
-export type Markets = Pick<MarketView, "market">;
-
 /** What every row of one tick shares. */
 export type RowStamp = {
   readonly seq: number;
@@ -52,8 +58,6 @@ export type RowStamp = {
   readonly runId: string;
   readonly env: string;
 };
-
-type Row = Readonly<Record<string, unknown>>;
 
 /** One event as the row that is written. */
 export function rowOf(event: EngineEvent, stamp: RowStamp, view: Markets): Row {
@@ -171,36 +175,15 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
         episode_id: event.episodeId,
         final: event.final,
       };
+    case "route_decision":
+    case "order_requote":
+    case "twap_start":
+    case "twap_pause":
+    case "twap_slice":
+    case "twap_complete":
     case "route_end":
-      return {
-        route_id: event.routeId,
-        attempt_id: event.routeId,
-        intent_id: event.intentId,
-        strategy: event.strategyId,
-        ...legOf(event),
-        venue: "sim",
-        route: event.style,
-        execution_style: "single",
-        result: { status: event.status, reason: event.reason },
-        prices: { mid_at_decision: event.decisionMidPx, avg_fill: event.avgPx },
-        qty: {
-          requested: qty(view, event.ticker, event.lots),
-          contracts: qty(view, event.ticker, event.filledLots),
-          maker: qty(view, event.ticker, event.makerLots),
-        },
-        fill_ratio: event.lots === 0 ? null : event.filledLots / event.lots,
-        slippage_bps: event.slippageBps,
-        expected_bps: event.expectedBps,
-        fees_usd: event.feesUsd,
-        ack_latency_ms: event.ackLatencyMs,
-        rejections: event.rejections,
-        requotes: event.requotes,
-        maker_start: event.style === "maker_first",
-        is_maker_final: event.makerLots * 2 > event.lots,
-        used_fallback: event.style === "maker_first" && event.makerLots < event.filledLots,
-        decided_ts: iso(event.decidedMs),
-        client_order_ids: event.clientIds,
-      };
+    case "exit_forced":
+      return routeRow(event, view);
     case "episode_end":
       return {
         episode_id: event.episodeId,
@@ -276,31 +259,4 @@ function orderOf(event: {
     ...legOf(event),
     reduceOnly: event.effect === "close",
   };
-}
-
-function legOf({ ticker, side, effect }: { ticker: Ticker; side: Side; effect: Effect }): Row {
-  return { symbol: ticker, side: buys(side, effect) ? "BUY" : "SELL", positionSide: side };
-}
-
-function qty(view: Markets, ticker: Ticker, lots: number): number | null {
-  const market = view.market(ticker);
-  return market === null ? null : unitsToNumber(lots, market.lot);
-}
-
-function px(view: Markets, ticker: Ticker, ticks: number | null): number | null {
-  const market = view.market(ticker);
-  return market === null || ticks === null ? null : unitsToNumber(ticks, market.tick);
-}
-
-/** Rows of one tick tell the same few instants again and again. */
-const texts = new Map<number, string>();
-const TEXTS_MAX = 256;
-
-function iso(ms: number): string {
-  let text = texts.get(ms);
-  if (text === undefined) {
-    if (texts.size >= TEXTS_MAX) texts.clear();
-    texts.set(ms, text = new Date(ms).toISOString());
-  }
-  return text;
 }

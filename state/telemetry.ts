@@ -3,7 +3,8 @@ import type { EngineEvent } from "../core/events.ts";
 import { dayOf } from "../core/nav.ts";
 import { LineFile } from "./files.ts";
 import type { JournalRow } from "./journal.ts";
-import { FILE_OF, type LogName, LOGS, type Markets, rowOf, type RowStamp } from "./log_rows.ts";
+import { FILE_OF, type LogName, LOGS, rowOf, type RowStamp } from "./log_rows.ts";
+import type { Markets } from "./row_parts.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 const ROTATE_BYTES = 10_000_000;

@@ -5,7 +5,9 @@ import { exitRules, exitsShape } from "../core/exits/registry.ts";
 import type { NewOrder } from "../core/ports.ts";
 import { type Filters, marketOf } from "../core/router/normalize.ts";
 import type { Order } from "../core/router/orders.ts";
-import type { Route } from "../core/router/route.ts";
+import type { RouterPolicy } from "../core/router/policy.ts";
+import type { Child, Route } from "../core/router/route.ts";
+import { NO_SHORTFALL } from "../core/router/shortfall.ts";
 import { routerRules, routerShape } from "../core/router/rules.ts";
 import type {
   Account,
@@ -142,6 +144,7 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     realizedUsd: 0,
     feesUsd: 0,
     fundingUsd: 0,
+    closedUsd: 0,
     ...changes,
   };
 }
@@ -213,13 +216,42 @@ export function order(changes: Partial<Order> = {}): Order {
     state: "open",
     sentMs: T0,
     ackMs: T0 + 50,
+    submission: null,
     filledLots: 0,
+    costPxLots: 0,
+    lastFillMs: null,
     status: null,
     executedLots: null,
     rejectCode: null,
     cancelMs: null,
     doneMs: null,
     query: null,
+    ...changes,
+  };
+}
+
+/** A policy that quotes two basis points behind mid. */
+export const POLICY: RouterPolicy = {
+  makerFirst: true,
+  bias: "prefer_maker",
+  quality: "ok",
+  offsetBps: 2,
+  reason: "test",
+};
+
+/** A child that has just begun. */
+export function child(changes: Partial<Child> = {}): Child {
+  return {
+    number: 0,
+    queuedMs: null,
+    startedMs: null,
+    midPx: 60_000,
+    offsetBps: 2,
+    rejections: 0,
+    requotes: 0,
+    takerTries: 0,
+    filledBefore: 0,
+    isExplained: false,
     ...changes,
   };
 }
@@ -240,15 +272,22 @@ export function route(changes: Partial<Route> = {}): Route {
     decidedMs: T0,
     decisionMidPx: 60_000,
     expectedBps: null,
-    offsetBps: 2,
+    policy: POLICY,
+    bucket: "A_HIGH",
+    makerVetoes: [],
+    twap: null,
+    child: child(),
+    withdrawnId: null,
     filledLots: 0,
     makerLots: 0,
     costPxLots: 0,
+    costs: NO_SHORTFALL,
     feesUsd: 0,
+    makerOrders: 0,
     rejections: 0,
     requotes: 0,
-    takerTries: 0,
     failures: 0,
+    makerEnd: null,
     ackLatencyMs: null,
     clientIds: [],
     step: { kind: "quote", sinceMs: T0, notBeforeMs: T0 },

@@ -114,7 +114,7 @@ export function world(changes: Partial<World> = {}): World {
     account,
     positionsKnown,
     badPositionsCount: badPositions.length,
-    router: { fallbackFrac: null, weakCount: 0 },
+    routerWarning: null,
   };
   return {
     nowMs: T0,

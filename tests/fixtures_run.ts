@@ -96,7 +96,7 @@ export function exchangeRules(changes: Partial<ExchangeRules> = {}): ExchangeRul
     makerBps: 2,
     takerBps: 5,
     positionMode: "hedge",
-    bucketOf: () => ({ name: "A_HIGH", maxSpreadBps: 5 }),
+    bucketOf: () => ({ name: "A_HIGH", maxSpreadBps: 5, makerBiasFrac: 0.8 }),
     ...changes,
   };
 }

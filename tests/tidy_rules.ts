@@ -24,7 +24,10 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [/^core\/(nav|drawdown|regimes|sizing|universe)\.ts$/, 1],
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
   [/^core\/(rules|past|diagnostics|memory|screener)\.ts$/, 2],
-  [/^core\/(work|world|operator|absorb|upkeep|attention|protect|seek)\.ts$/, 3],
+  [
+    /^core\/(work|world|operator|absorb|upkeep|attention|protect|seek|routes|routing|scoring)\.ts$/,
+    3,
+  ],
   [/^core\/(executor|replay)\.ts$/, 4],
   [/^(config|state)\//, 5],
   [/^web\//, 6],
@@ -38,6 +41,7 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
   [/^core\/risk\/circuits\.ts$/, "core/drawdown.ts", "a circuit says what a human may open (type)"],
   [/^core\/sizing\.ts$/, "core/nav.ts", "sizes are taken of NAV (type)"],
   [/^core\/nav\.ts$/, "core/drawdown.ts", "a drawdown is judged where NAV is believed"],
+  [/^core\/router\//, "core/regimes.ts", "the range of the market is a term of an offset (type)"],
   [/^core\/venues\//, "core/router/normalize.ts", "an exchange spells filters, one reader"],
   [/^core\/venues\//, "core/router/rules.ts", "books are as wide as their bucket (type)"],
 ];

@@ -23,6 +23,8 @@ export type Holding = {
   readonly realizedUsd: number;
   readonly feesUsd: number;
   readonly fundingUsd: number;
+  /** Dollars that have been closed of it, at their prices. */
+  readonly closedUsd: number;
 };
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
@@ -76,6 +78,8 @@ export type Close = {
   readonly realizedUsd: number;
   readonly feesUsd: number;
   readonly fundingUsd: number;
+  /** Dollars that were closed, at their prices. */
+  readonly usd: number;
 };
 
 export type Booking = {
@@ -160,6 +164,7 @@ function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holdi
       realizedUsd: 0,
       feesUsd: trade.feeUsd,
       fundingUsd: 0,
+      closedUsd: 0,
     };
   }
   const lots = held.lots + trade.lots;
@@ -200,6 +205,7 @@ function closeLeg(
     lots: lotsAfter,
     realizedUsd: held.realizedUsd + realizedUsd,
     feesUsd: held.feesUsd + trade.feeUsd,
+    closedUsd: held.closedUsd + trade.px * unitsToNumber(closedLots, market.lot),
     updatedMs: trade.atMs,
   };
   const closeRow: EngineEvent = {
@@ -245,6 +251,7 @@ export function endEpisode(
       realizedUsd,
       feesUsd,
       fundingUsd,
+      usd: holding.closedUsd,
     },
     event: {
       kind: "episode_end",

@@ -135,6 +135,7 @@ function takeOver(
       realizedUsd: 0,
       feesUsd: 0,
       fundingUsd: 0,
+      closedUsd: 0,
     }
     : { ...held, lots: leg.lots, entryPx, source: "adjustment", updatedMs: nowMs };
   return {

@@ -4,6 +4,11 @@ import type { ExitReason, Reduce, Side, Ticker } from "../types.ts";
 /** Reasons that must not wait for a better price. */
 const URGENT: ReadonlySet<ExitReason> = new Set(["sl", "trail", "seed_breach", "unprotected"]);
 
+/** True for an exit that takes what the market gives, at once. */
+export function isUrgent(reason: ExitReason): boolean {
+  return URGENT.has(reason);
+}
+
 /** A wish to close `lots` of a leg. `attempt` makes the id of a repeated exit a new one. */
 export function reduceIntent(wish: {
   readonly ticker: Ticker;
@@ -24,7 +29,7 @@ export function reduceIntent(wish: {
     side,
     lots,
     reason,
-    urgent: URGENT.has(reason),
+    urgent: isUrgent(reason),
     decidedMs: nowMs,
   };
 }

@@ -21,28 +21,27 @@ export const MODE_SIZE_FRAC: Readonly<Record<RiskMode, number>> = {
   HALTED: 0,
 };
 
-/** How routing does, as far as risk cares; null while there is too little to tell. */
-export type RouterView = {
-  /** Share of maker orders that had to cross the spread after all. */
-  readonly fallbackFrac: number | null;
-  /** Symbols whose routing is rated weak. */
-  readonly weakCount: number;
-};
-
-/** Above this share of fallbacks the maker path does not work any more. */
-const FALLBACK_MAX_FRAC = 0.5;
-
 export type ModeInputs = {
   readonly account: AccountView;
   readonly positionsKnown: boolean;
   readonly badPositionsCount: number;
-  readonly router: RouterView;
+  /** What is wrong with routing as a whole; null: nothing, or too little to tell. */
+  readonly routerWarning: string | null;
 };
 
 /** First match wins; what cannot be evaluated is HALTED, never OK. */
 export function riskMode(inputs: ModeInputs, limits: Limits): ModeView {
   return halts(inputs) ?? defends(inputs, limits) ?? warns(inputs, limits) ??
     { mode: "OK", reason: "all_systems_healthy", score: 0 };
+}
+
+/**
+ * True when the account itself is against every entry, so that those under way are taken back too.
+ * One reading that failed is no such thing: it stops new ones, and the next reading may be good.
+ */
+export function revokesEntries(account: AccountView, limits: Limits): boolean {
+  const inputs = { account, positionsKnown: true, badPositionsCount: 0, routerWarning: null };
+  return halts(inputs) !== null || defends(inputs, limits) !== null;
 }
 
 function halts({ account, positionsKnown, badPositionsCount }: ModeInputs): ModeView | null {
@@ -83,7 +82,7 @@ function defends({ account }: ModeInputs, limits: Limits): ModeView | null {
   return null;
 }
 
-function warns({ account, router }: ModeInputs, limits: Limits): ModeView | null {
+function warns({ account, routerWarning }: ModeInputs, limits: Limits): ModeView | null {
   const [ddFrac] = lossesOf(account);
   const warn = (reason: string, severity: number): ModeView => ({
     mode: "WARN",
@@ -96,12 +95,7 @@ function warns({ account, router }: ModeInputs, limits: Limits): ModeView | null
     const severity = ratio(ddFrac, account.circuitFrac);
     return warn(`drawdown_alert_dd_frac=${ddFrac.toFixed(4)}`, severity);
   }
-  if (router.weakCount > 0) return warn(`router_degraded_symbols=${router.weakCount}`, 0);
-  const { fallbackFrac } = router;
-  if (fallbackFrac !== null && fallbackFrac > FALLBACK_MAX_FRAC) {
-    return warn(`high_fallback_ratio=${fallbackFrac.toFixed(2)}`, 0);
-  }
-  return null;
+  return routerWarning === null ? null : warn(routerWarning, 0);
 }
 
 /** Drawdown, drawdown from the high, loss of the day and of 24 hours; all known by now. */

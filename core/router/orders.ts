@@ -7,8 +7,9 @@ import { assert, unreachable } from "../assert.ts";
 import type { EngineEvent } from "../events.ts";
 import type { Command, NewOrder, OrderStatus, RejectCode, VenueEvent } from "../ports.ts";
 import { MS_PER_SECOND } from "../units.ts";
-import type { Account, Reading } from "../types.ts";
+import type { Account, Reading, Trade } from "../types.ts";
 import type { RouterRules } from "./rules.ts";
+import type { Submission } from "./shortfall.ts";
 
 /** An order the venue never heard of: believed after this many answers over this span. */
 const NOT_FOUND_COUNT = 3;
@@ -24,8 +25,12 @@ export type Order = NewOrder & {
   readonly state: "sent" | "open" | "cancelling" | "unknown" | "done";
   readonly sentMs: number;
   readonly ackMs: number | null;
-  /** Lots booked from trades. */
+  /** What was seen before it left; null for what is not judged, a protective stop. */
+  readonly submission: Submission | null;
+  /** Lots booked from trades, their sum of price times lots, the newest one's time. */
   readonly filledLots: number;
+  readonly costPxLots: number;
+  readonly lastFillMs: number | null;
   readonly status: OrderStatus | null;
   /** The venue's own count at the end; null until it is terminal. */
   readonly executedLots: number | null;
@@ -43,11 +48,12 @@ export type Order = NewOrder & {
 /** A new order on its way out, with the command that sends it and the row that tells of it. */
 export function sendOrder(
   order: NewOrder,
-  { intentId, ownerId, nowMs, purpose }: {
+  { intentId, ownerId, nowMs, purpose, submission }: {
     intentId: string | null;
     ownerId: string;
     nowMs: number;
     purpose: "maker" | "taker" | "market" | "stop";
+    submission: Submission | null;
   },
 ): { order: Order; command: Command; event: EngineEvent } {
   assert(Number.isInteger(order.lots) && order.lots >= 0, "lots leave as whole numbers");
@@ -59,7 +65,10 @@ export function sendOrder(
     state: "sent",
     sentMs: nowMs,
     ackMs: null,
+    submission,
     filledLots: 0,
+    costPxLots: 0,
+    lastFillMs: null,
     status: null,
     executedLots: null,
     rejectCode: null,
@@ -131,8 +140,16 @@ export function hearOrder(order: Order, told: Told): readonly [Order, readonly E
 }
 
 /** Counts one booked trade; the venue's own count stays what it said. */
-export function bookLots(order: Order, lots: number): Order {
-  return { ...order, filledLots: order.filledLots + lots };
+export function bookOrderTrade(
+  order: Order,
+  { lots, px, atMs }: Pick<Trade, "lots" | "px" | "atMs">,
+): Order {
+  return {
+    ...order,
+    filledLots: order.filledLots + lots,
+    costPxLots: order.costPxLots + px * lots,
+    lastFillMs: Math.max(order.lastFillMs ?? 0, atMs),
+  };
 }
 
 /** True when nothing about this order can still change. */

@@ -1,143 +1,170 @@
 /**
- * What routing cost and how well it went, per symbol, fed from ended routes with confirmed fills
- * only. One score; below the minimum of evidence it is published as insufficient and labelled
- * UNKNOWN, never as good.
+ * How well routing of a symbol goes, as ONE score: the base less penalties for its bucket, for
+ * slippage beyond what was expected, for slow acknowledgements and for slices that were skipped.
+ * Below the minimum of evidence it is published as insufficient and labelled UNKNOWN, never as good.
  */
-import type { EngineEvent } from "../events.ts";
-import type { Dict } from "../types.ts";
-import { BPS_PER_UNIT } from "../units.ts";
+import { z } from "zod";
+import { count, factor, frac, seconds } from "../units.ts";
+import { fillFigures } from "./fills.ts";
+import type { RoutingRecord } from "./record.ts";
 
-const HALF_LIFE_TRADES = 50;
-const EWMA_WEIGHT = 1 - 0.5 ** (1 / HALF_LIFE_TRADES);
-export const MIN_EVENTS_COUNT = 5;
-export const BASE_SCORE = 0.95;
-const SCORE_MIN = 0.2;
-const STRONG_SCORE = 0.9;
-const WEAK_SCORE = 0.5;
-const BUCKET_PENALTY: Dict<number> = { A_HIGH: 0, B_MEDIUM: 0.05, C_LOW: 0.15 };
+const score = (by: number) => frac(1).default(by);
 
-/** Running figures of one symbol. */
-export type SymbolStats = {
-  readonly routesCount: number;
-  readonly filledCount: number;
-  readonly makerStartedCount: number;
-  readonly makerFinalCount: number;
-  readonly fallbackCount: number;
-  readonly rejectCount: number;
-  readonly requoteCount: number;
-  readonly notionalUsd: number;
-  readonly slippageUsd: number;
-  readonly feesUsd: number;
-  readonly realizedEwmaBps: number | null;
-  readonly expectedEwmaBps: number | null;
-  readonly latencyEwmaMs: number | null;
-  readonly lastOrderMs: number | null;
-  readonly lastFillMs: number | null;
-};
+/** The block `router_quality` of `strategy_config.json`. */
+export const RouterQuality = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** Reachable: with 0.80 no symbol could ever be called high. */
+  base_score: score(0.95),
+  min_score: score(0.2),
+  max_score: score(1),
+  stats_window: z.strictObject({
+    seconds: seconds(86_400, 60).prefault(900),
+    min_events: count(1_000, 1).default(5),
+  }).prefault({}),
+  slippage_drift_bps_thresholds: z.strictObject({
+    green: factor(100).default(2),
+    yellow: factor(200).default(6),
+  }).prefault({}),
+  latency_ms_thresholds: z.strictObject({
+    fast: count(60_000).default(150),
+    normal: count(60_000).default(400),
+  }).prefault({}),
+  bucket_penalties: z.record(z.string(), frac(0, -1)).default({
+    A_HIGH: 0,
+    B_MEDIUM: -0.05,
+    C_LOW: -0.15,
+  }),
+  twap_skip_penalty: score(0.1),
+  low_quality_threshold: score(0.5),
+  high_quality_threshold: score(0.9),
+  low_quality_hybrid_multiplier: factor(2).default(0.5),
+  high_quality_hybrid_multiplier: factor(2).default(1.05),
+}).prefault({});
 
-export const EMPTY_STATS: SymbolStats = {
-  routesCount: 0,
-  filledCount: 0,
-  makerStartedCount: 0,
-  makerFinalCount: 0,
-  fallbackCount: 0,
-  rejectCount: 0,
-  requoteCount: 0,
-  notionalUsd: 0,
-  slippageUsd: 0,
-  feesUsd: 0,
-  realizedEwmaBps: null,
-  expectedEwmaBps: null,
-  latencyEwmaMs: null,
-  lastOrderMs: null,
-  lastFillMs: null,
-};
+/** The quality rules in core units. */
+export type QualityRules = ReturnType<typeof qualityRules>;
 
-type RouteEnd = Extract<EngineEvent, { kind: "route_end" }>;
-
-/** Takes one ended route into the figures of its symbol. */
-export function learn(
-  stats: SymbolStats,
-  row: RouteEnd,
-  { nowMs, filledUsd }: { nowMs: number; filledUsd: number },
-): SymbolStats {
-  const filled = row.filledLots > 0;
-  const makerStarted = row.style === "maker_first";
-  const one = (condition: boolean) => condition ? 1 : 0;
+export function qualityRules(keys: z.output<typeof RouterQuality>) {
   return {
-    routesCount: stats.routesCount + 1,
-    filledCount: stats.filledCount + one(filled),
-    makerStartedCount: stats.makerStartedCount + one(makerStarted),
-    makerFinalCount: stats.makerFinalCount + one(row.makerLots * 2 > row.lots),
-    fallbackCount: stats.fallbackCount + one(makerStarted && row.makerLots < row.filledLots),
-    rejectCount: stats.rejectCount + row.rejections + one(row.status === "REJECTED"),
-    requoteCount: stats.requoteCount + row.requotes,
-    notionalUsd: stats.notionalUsd + filledUsd,
-    slippageUsd: stats.slippageUsd + ((row.slippageBps ?? 0) * filledUsd) / BPS_PER_UNIT,
-    feesUsd: stats.feesUsd + row.feesUsd,
-    realizedEwmaBps: filled ? blend(stats.realizedEwmaBps, row.slippageBps) : stats.realizedEwmaBps,
-    expectedEwmaBps: filled ? blend(stats.expectedEwmaBps, row.expectedBps) : stats.expectedEwmaBps,
-    latencyEwmaMs: blend(stats.latencyEwmaMs, row.ackLatencyMs),
-    lastOrderMs: row.orders > 0 ? nowMs : stats.lastOrderMs,
-    lastFillMs: filled ? nowMs : stats.lastFillMs,
+    enabled: keys.enabled,
+    base: keys.base_score,
+    min: keys.min_score,
+    max: keys.max_score,
+    windowMs: keys.stats_window.seconds,
+    minCount: keys.stats_window.min_events,
+    greenBps: keys.slippage_drift_bps_thresholds.green,
+    yellowBps: keys.slippage_drift_bps_thresholds.yellow,
+    fastMs: keys.latency_ms_thresholds.fast,
+    normalMs: keys.latency_ms_thresholds.normal,
+    bucketPenalties: keys.bucket_penalties as Readonly<Record<string, number>>,
+    skipPenalty: keys.twap_skip_penalty,
+    low: keys.low_quality_threshold,
+    high: keys.high_quality_threshold,
+    lowMultiplier: keys.low_quality_hybrid_multiplier,
+    highMultiplier: keys.high_quality_hybrid_multiplier,
   };
 }
 
-export type DriftBucket = "GREEN" | "YELLOW" | "RED";
-export type LatencyBucket = "FAST" | "NORMAL" | "SLOW";
+const DRIFT_PENALTY = { GREEN: 0, YELLOW: 0.05, RED: 0.12 } as const;
+const LATENCY_PENALTY = { FAST: 0, NORMAL: 0.03, SLOW: 0.08 } as const;
+export type DriftBucket = keyof typeof DRIFT_PENALTY;
+export type LatencyBucket = keyof typeof LATENCY_PENALTY;
+export type QualityLabel = "STRONG" | "NEUTRAL" | "WEAK" | "UNKNOWN";
 
 export type Quality = {
   readonly score: number;
   readonly insufficient: boolean;
-  readonly label: "STRONG" | "NEUTRAL" | "WEAK" | "UNKNOWN";
-  readonly averageSlippageBps: number | null;
+  readonly label: QualityLabel;
+  /** Realised less expected cost: positive where routing disappoints. */
   readonly driftBps: number | null;
   readonly driftBucket: DriftBucket | null;
+  readonly latencyMs: number | null;
   readonly latencyBucket: LatencyBucket | null;
+  /** Share of planned slices' dollars that was not executed; null without slices in the window. */
+  readonly skipFrac: number | null;
 };
 
-/** The score of one symbol: base less penalties for its bucket, slippage drift and latency. */
-export function qualityOf(stats: SymbolStats, bucket: string): Quality {
-  const { realizedEwmaBps, expectedEwmaBps, latencyEwmaMs, notionalUsd, slippageUsd } = stats;
-  const driftBps = realizedEwmaBps === null || expectedEwmaBps === null
+/** The score of one symbol's record at an instant. */
+export function qualityOf(
+  record: RoutingRecord,
+  { bucket, nowMs }: { bucket: string; nowMs: number },
+  rules: QualityRules,
+): Quality {
+  const { slippage } = record;
+  const driftBps = slippage === null || slippage.realizedBps === null ||
+      slippage.expectedBps === null
     ? null
-    : realizedEwmaBps - expectedEwmaBps;
-  const driftBucket = driftBps === null
-    ? null
-    : driftBps <= 2
-    ? "GREEN"
-    : driftBps <= 6
-    ? "YELLOW"
-    : "RED";
-  const latencyBucket = latencyEwmaMs === null
-    ? null
-    : latencyEwmaMs <= 150
-    ? "FAST"
-    : latencyEwmaMs <= 400
-    ? "NORMAL"
-    : "SLOW";
-  const insufficient = stats.filledCount < MIN_EVENTS_COUNT;
-  const base = BASE_SCORE - (BUCKET_PENALTY[bucket] ?? 0);
-  const penalty = { GREEN: 0, YELLOW: 0.05, RED: 0.12 }[driftBucket ?? "GREEN"] +
-    { FAST: 0, NORMAL: 0.03, SLOW: 0.08 }[latencyBucket ?? "FAST"];
-  const score = Math.max(SCORE_MIN, insufficient ? base : base - penalty);
+    : slippage.realizedBps - slippage.expectedBps;
+  const { ackLatencyP50Ms: latencyMs } = fillFigures(record.window, nowMs, rules);
+  return qualityFrom({
+    driftBps,
+    latencyMs,
+    skipFrac: skipFracOf(record, nowMs, rules),
+    bucketPenalty: rules.bucketPenalties[bucket] ?? 0,
+    count: slippage?.tradeCount ?? 0,
+  }, rules);
+}
+
+/** The score of given figures: of one symbol, or of all of them together. */
+export function qualityFrom(
+  figures: {
+    readonly driftBps: number | null;
+    readonly latencyMs: number | null;
+    readonly skipFrac: number | null;
+    /** Zero or less. */
+    readonly bucketPenalty: number;
+    readonly count: number;
+  },
+  rules: QualityRules,
+): Quality {
+  const { driftBps, latencyMs, skipFrac, bucketPenalty, count: events } = figures;
+  const insufficient = !rules.enabled || events < rules.minCount;
+  const driftBucket = driftBps === null ? null : driftBucketOf(driftBps, rules);
+  const latencyBucket = latencyMs === null ? null : latencyBucketOf(latencyMs, rules);
+  // What is not known has no penalty of its own: it makes the evidence thin, not the routing good.
+  const penalty = insufficient ? 0 : DRIFT_PENALTY[driftBucket ?? "GREEN"] +
+    LATENCY_PENALTY[latencyBucket ?? "FAST"] + rules.skipPenalty * (skipFrac ?? 0);
+  const score = Math.min(rules.max, Math.max(rules.min, rules.base + bucketPenalty - penalty));
   return {
     score,
     insufficient,
-    label: insufficient ? "UNKNOWN" : qualityLabel(score),
-    averageSlippageBps: notionalUsd > 0 ? (slippageUsd / notionalUsd) * BPS_PER_UNIT : null,
+    label: insufficient ? "UNKNOWN" : qualityLabel(score, rules),
     driftBps,
     driftBucket,
+    latencyMs,
     latencyBucket,
+    skipFrac,
   };
 }
 
 /** The word for a score that rests on enough evidence. */
-export function qualityLabel(score: number): "STRONG" | "NEUTRAL" | "WEAK" {
-  return score >= STRONG_SCORE ? "STRONG" : score <= WEAK_SCORE ? "WEAK" : "NEUTRAL";
+function qualityLabel(value: number, rules: QualityRules): QualityLabel {
+  return value >= rules.high ? "STRONG" : value <= rules.low ? "WEAK" : "NEUTRAL";
 }
 
-function blend(average: number | null, value: number | null): number | null {
-  if (value === null) return average;
-  return average === null ? value : EWMA_WEIGHT * value + (1 - EWMA_WEIGHT) * average;
+/** What a symbol's score does to its rank: unknown quality changes nothing. */
+export function hybridMultiplier({ label }: Pick<Quality, "label">, rules: QualityRules): number {
+  return label === "WEAK" ? rules.lowMultiplier : label === "STRONG" ? rules.highMultiplier : 1;
+}
+
+function driftBucketOf(bps: number, { greenBps, yellowBps }: QualityRules): DriftBucket {
+  return bps <= greenBps ? "GREEN" : bps <= yellowBps ? "YELLOW" : "RED";
+}
+
+function latencyBucketOf(ms: number, { fastMs, normalMs }: QualityRules): LatencyBucket {
+  return ms <= fastMs ? "FAST" : ms <= normalMs ? "NORMAL" : "SLOW";
+}
+
+function skipFracOf(
+  { samples }: RoutingRecord,
+  nowMs: number,
+  { windowMs }: QualityRules,
+): number | null {
+  let [plannedUsd, filledUsd] = [0, 0];
+  for (const sample of Object.values(samples)) {
+    if (!sample.isTwap || sample.atMs < nowMs - windowMs) continue;
+    plannedUsd += sample.plannedUsd;
+    filledUsd += sample.filledUsd;
+  }
+  return plannedUsd > 0 ? Math.max(0, 1 - filledUsd / plannedUsd) : null;
 }

@@ -1,4 +1,5 @@
 /** Prices of orders in whole ticks, and what crossing a book would cost. */
+import { type Increment, unitsToNumber } from "../increments.ts";
 import type { Book, Level } from "../types.ts";
 import { BPS_PER_UNIT } from "../units.ts";
 
@@ -25,6 +26,12 @@ export function spreadBps({ bidTicks, askTicks }: Touch): number {
 /** The middle of the touch, in ticks (it may lie between two). */
 export function midTicks({ bidTicks, askTicks }: Touch): number {
   return (bidTicks + askTicks) / 2;
+}
+
+/** Mid as a price; null where the book is unusable. */
+export function midPxOf(book: Book | null, tick: Increment): number | null {
+  const touch = touchOf(book);
+  return touch === null ? null : unitsToNumber(midTicks(touch), tick);
 }
 
 /**

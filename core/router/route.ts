@@ -1,20 +1,21 @@
 /**
- * A route: one approved intent on its way to fills, as data. Its steps, its birth from an approved
- * intent, the booking of trades and its last row. `advance.ts` moves it.
+ * A route: one approved intent on its way to fills, as data. Its steps, its children, the booking
+ * of trades and its last row. `plan.ts` makes it, `advance.ts` moves it.
  */
-import { unitsToNumber } from "../increments.ts";
-import type { EngineEvent } from "../events.ts";
-import type { Approved, Book, Entry, Market, Reduce, Trade } from "../types.ts";
+import type { EngineEvent, RouteStatus, RouteStyle } from "../events.ts";
+import { type Increment, unitsToNumber } from "../increments.ts";
+import type { Trade } from "../types.ts";
 import { buys } from "../types.ts";
 import type { Effect, ExitReason, Levels, Side, Ticker } from "../types.ts";
-import { normalizeOrder, type RouteRefusal } from "./normalize.ts";
-import { boundedBps, expectedSlippageBps, midTicks, slippageBps, touchOf } from "./quote.ts";
-import type { RouterRules } from "./rules.ts";
-
-export type RouteStatus = "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
+import { BPS_PER_UNIT } from "../units.ts";
+import type { MakerVeto, RouterPolicy } from "./policy.ts";
+import { addFill, type Shortfall, shortfallBps, type Submission } from "./shortfall.ts";
+import type { Schedule } from "./twap.ts";
 
 /** Where a route stands. Each step that waits names the instant at which it wants to be looked at. */
 export type Step =
+  /** About to begin the next slice. */
+  | { readonly kind: "slice"; readonly notBeforeMs: number }
   /** About to place a post-only quote. */
   | { readonly kind: "quote"; readonly sinceMs: number; readonly notBeforeMs: number }
   /** A post-only order is out. */
@@ -36,6 +37,25 @@ export type Step =
   | { readonly kind: "market"; readonly clientId: string }
   | { readonly kind: "ended"; readonly status: RouteStatus; readonly reason: string };
 
+/** The piece of a route that works at the moment: all of it, or one slice. */
+export type Child = {
+  readonly number: number;
+  /** Since when it waits for a free place; null while it does not. */
+  readonly queuedMs: number | null;
+  /** When it took a place; it keeps it until it ends. */
+  readonly startedMs: number | null;
+  /** Mid when it began: what an adverse drift is measured from. */
+  readonly midPx: number | null;
+  readonly offsetBps: number;
+  readonly rejections: number;
+  readonly requotes: number;
+  readonly takerTries: number;
+  /** Filled of the parent before this child began. */
+  readonly filledBefore: number;
+  /** Whether it has been told which way it goes, and why. */
+  readonly isExplained: boolean;
+};
+
 export type Route = {
   readonly id: string;
   readonly intentId: string;
@@ -52,75 +72,41 @@ export type Route = {
   readonly decidedMs: number;
   readonly decisionMidPx: number | null;
   readonly expectedBps: number | null;
-  readonly offsetBps: number;
+  readonly policy: RouterPolicy;
+  /** Liquidity bucket of the symbol. */
+  readonly bucket: string;
+  /** Why it does not quote at all; none: the maker path is allowed. */
+  readonly makerVetoes: readonly MakerVeto[];
+  readonly twap: Schedule | null;
+  readonly child: Child;
+  /** An order that is being taken back while the route already goes on without it. */
+  readonly withdrawnId: string | null;
   readonly filledLots: number;
   readonly makerLots: number;
   /** Sum of price times lots over the fills. */
   readonly costPxLots: number;
+  readonly costs: Shortfall;
   readonly feesUsd: number;
+  readonly makerOrders: number;
   readonly rejections: number;
   readonly requotes: number;
-  readonly takerTries: number;
   readonly failures: number;
+  /** Why quoting last ended without a full fill. */
+  readonly makerEnd: string | null;
   readonly ackLatencyMs: number | null;
   readonly clientIds: readonly string[];
   readonly step: Step;
 };
 
-/** What a plan needs to see: the exchange's filters and the book of this moment. */
-export type PlanSight = {
-  readonly nowMs: number;
-  readonly market: Market | null;
-  readonly book: Book | null;
-};
-
-export type Plan =
-  | { readonly kind: "route"; readonly route: Route; readonly event: EngineEvent }
-  | { readonly kind: "refused"; readonly reason: RouteRefusal };
-
-/** Turns an approved entry into a route, or refuses it by the exchange's filters. */
-export function planEntry(
-  entry: Approved<Entry>,
-  { nowMs, market, book }: PlanSight,
-  rules: RouterRules,
-): Plan {
-  if (market === null) return { kind: "refused", reason: "market_unknown" };
-  const wish = {
-    buys: buys(entry.side, "open"),
-    kind: "limit",
-    price: entry.refPx,
-    qty: entry.grossUsd / entry.refPx,
-    reduceOnly: false,
-  } as const;
-  const normalized = normalizeOrder(wish, market);
-  if (normalized.kind === "refused") return normalized;
-  const route: Route = {
-    ...blank(entry, { effect: "open", lots: normalized.lots, nowMs, market, book }, rules),
-    leverage: entry.leverage,
-    levels: entry.levels,
-  };
-  return { kind: "route", route, event: attempt(route, entry.grossUsd) };
-}
-
-/** Turns an approved reduce into a route; nothing about a reduce can be refused here. */
-export function planReduce(
-  reduce: Approved<Reduce>,
-  { nowMs, market, book }: PlanSight & { readonly market: Market },
-  rules: RouterRules,
-): { route: Route; event: EngineEvent } {
-  const born = blank(reduce, { effect: "close", lots: reduce.lots, nowMs, market, book }, rules);
-  const step: Step = reduce.urgent ? { kind: "strike", notBeforeMs: nowMs } : born.step;
-  const route = { ...born, step, urgent: reduce.urgent, exitReason: reduce.reason };
-  return { route, event: attempt(route, null) };
-}
-
 /** Adds one trade to the route that ordered it. */
-export function bookTrade(route: Route, trade: Trade): Route {
+export function bookTrade(route: Route, trade: Trade, submission: Submission | null): Route {
+  const { decisionMidPx, side, effect } = route;
   return {
     ...route,
     filledLots: route.filledLots + trade.lots,
     makerLots: route.makerLots + (trade.maker ? trade.lots : 0),
     costPxLots: route.costPxLots + trade.px * trade.lots,
+    costs: addFill(route.costs, trade, { decisionMidPx, submission, buys: buys(side, effect) }),
     feesUsd: route.feesUsd + trade.feeUsd,
   };
 }
@@ -130,15 +116,24 @@ export function averagePx({ filledLots, costPxLots }: Route): number | null {
   return filledLots === 0 ? null : costPxLots / filledLots;
 }
 
-/** The row that tells what routing did and what it cost. */
-export function endRow(route: Route): EngineEvent {
-  const { step } = route;
-  const avgPx = averagePx(route);
-  const referencePx = route.decisionMidPx;
-  const slippage = avgPx === null || referencePx === null
-    ? null
-    : slippageBps({ px: avgPx, referencePx, buys: buys(route.side, route.effect) });
-  const makerStarted = !route.urgent && route.clientIds.length > route.takerTries;
+/** How the route went about it. */
+export function styleOf({ urgent, twap, makerOrders }: Route): RouteStyle {
+  if (twap !== null) return "twap";
+  return urgent ? "market" : makerOrders > 0 ? "maker_first" : "taker";
+}
+
+/** The row that tells what routing did and what it cost; `endMidPx` prices what was not filled. */
+export function endRow(
+  route: Route,
+  { lot, endMidPx }: { lot: Increment; endMidPx: number | null },
+): Extract<EngineEvent, { kind: "route_end" }> {
+  const { step, filledLots, decisionMidPx } = route;
+  const direction = buys(route.side, route.effect);
+  const shortfall = shortfallBps({
+    ...route,
+    feesPxLots: route.feesUsd / unitsToNumber(1, lot),
+    buys: direction,
+  });
   return {
     kind: "route_end",
     routeId: route.id,
@@ -147,77 +142,37 @@ export function endRow(route: Route): EngineEvent {
     ticker: route.ticker,
     side: route.side,
     effect: route.effect,
-    style: route.urgent ? "market" : makerStarted ? "maker_first" : "taker",
+    style: styleOf(route),
+    bucket: route.bucket,
     status: step.kind === "ended" ? step.status : "EXPIRED",
     reason: step.kind === "ended" ? step.reason : "open",
     lots: route.lots,
-    filledLots: route.filledLots,
+    filledLots,
     makerLots: route.makerLots,
-    avgPx,
-    decisionMidPx: referencePx,
-    slippageBps: slippage,
+    avgPx: averagePx(route),
+    decisionMidPx,
     expectedBps: route.expectedBps,
+    shortfall,
+    missedBps: filledLots >= route.lots || decisionMidPx === null || endMidPx === null
+      ? null
+      : adverseBps(decisionMidPx, endMidPx, direction),
     feesUsd: route.feesUsd,
+    makerStarted: route.makerOrders > 0,
+    makerEnd: route.makerEnd,
+    policy: route.policy,
     rejections: route.rejections,
     requotes: route.requotes,
     orders: route.clientIds.length,
+    slices: route.twap?.slices.length ?? null,
+    slicesBegun: route.twap?.begunCount ?? null,
     decidedMs: route.decidedMs,
     ackLatencyMs: route.ackLatencyMs,
     clientIds: route.clientIds,
   };
 }
 
-type Birth = PlanSight & { effect: Effect; lots: number; market: Market };
-
-function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route {
-  const { effect, lots, nowMs, market, book } = birth;
-  const touch = touchOf(book);
-  const direction = buys(intent.side, effect);
-  const estimateBps = book === null ? null : expectedSlippageBps(book, { buys: direction, lots });
-  return {
-    id: `r:${intent.id}`,
-    intentId: intent.id,
-    strategyId: intent.strategyId,
-    ticker: intent.ticker,
-    side: intent.side,
-    effect,
-    lots,
-    leverage: 1,
-    urgent: false,
-    exitReason: null,
-    levels: null,
-    decidedMs: nowMs,
-    decisionMidPx: touch === null ? null : unitsToNumber(midTicks(touch), market.tick),
-    expectedBps: estimateBps === null ? null : boundedBps(estimateBps),
-    offsetBps: rules.offsetBps,
-    filledLots: 0,
-    makerLots: 0,
-    costPxLots: 0,
-    feesUsd: 0,
-    rejections: 0,
-    requotes: 0,
-    takerTries: 0,
-    failures: 0,
-    ackLatencyMs: null,
-    clientIds: [],
-    step: rules.makerFirst
-      ? { kind: "quote", sinceMs: nowMs, notBeforeMs: nowMs }
-      : { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs },
-  };
-}
-
-function attempt(route: Route, notionalUsd: number | null): EngineEvent {
-  const { id, intentId, strategyId, ticker, side, effect, lots, levels } = route;
-  return {
-    kind: "order_attempt",
-    intentId,
-    routeId: id,
-    strategyId,
-    ticker,
-    side,
-    effect,
-    lots,
-    notionalUsd,
-    levels,
-  };
+/** How far a price has moved against whoever wants to trade, in basis points. */
+export function adverseBps(fromPx: number, toPx: number, isBuying: boolean): number {
+  const movedBps = (toPx / fromPx - 1) * BPS_PER_UNIT;
+  return isBuying ? movedBps : -movedBps;
 }

@@ -3,10 +3,8 @@
  * say that they have nothing to say yet, with the reason, and never an invented number.
  */
 import { z } from "zod";
-import { expectancyOf, type TradeStats } from "../../core/intel/expectancy.ts";
-import { scoreSymbol } from "../../core/intel/scores.ts";
-import { EMPTY_STATS, qualityOf } from "../../core/router/quality.ts";
-import { MS_PER_HOUR } from "../../core/units.ts";
+import type { TradeStats } from "../../core/intel/expectancy.ts";
+import { LOOKBACK_HOURS, recentTrades, scoresOf } from "../../core/scoring.ts";
 import {
   count,
   envelopeShape,
@@ -18,7 +16,6 @@ import {
   symbol,
 } from "./surface.ts";
 
-const LOOKBACK_HOURS = 48;
 const NOT_MEASURED = "not_measured";
 
 const Stats = z.strictObject({
@@ -44,7 +41,7 @@ export const Expectancy = z.strictObject({
 
 /** Closed episodes of the last two days; results are net of fees and funding. */
 export function projectExpectancy(published: Published) {
-  const { sampleCount, symbols, hours } = recent(published);
+  const { sampleCount, symbols, hours } = recentTrades(published.memory);
   const rows = (groups: Readonly<Record<string, TradeStats>>) =>
     Object.fromEntries(Object.entries(groups).map(([name, stats]) => [name, statsRow(stats)]));
   return {
@@ -70,6 +67,8 @@ export const SymbolScores = z.strictObject({
       volatility_penalty: maybe,
     }),
     router_quality_score: maybe,
+    /** What routing quality does to the symbol's rank; 1 where it is unknown. */
+    router_multiplier: z.number(),
     sample_count: count,
     hybrid_score: maybe,
   })),
@@ -78,38 +77,21 @@ export const SymbolScores = z.strictObject({
 
 /** One score per symbol that has traded, best first. */
 export function projectSymbolScores(published: Published) {
-  const { memory, rules } = published;
-  const { symbols } = recent(published);
-  const tickers = new Set([...Object.keys(symbols), ...Object.keys(memory.stats)]);
-  const rows = [...tickers].toSorted().map((ticker) => {
-    const trades = symbols[ticker];
-    const stats = memory.stats[ticker] ?? EMPTY_STATS;
-    const quality = qualityOf(stats, rules.buckets[ticker]?.name ?? "GENERIC");
-    const routerQuality = quality.insufficient ? null : quality.score;
-    const realizedUsd = trades?.expectancyUsd == null ? null : trades.expectancyUsd * trades.count;
-    const score = scoreSymbol({
-      expectancyUsd: trades?.expectancyUsd ?? null,
-      hitRate: trades?.hitRate ?? null,
-      routerQuality,
-      slippageBps: quality.averageSlippageBps,
-      feesUsd: stats.feesUsd,
-      realizedUsd,
-    });
-    return {
-      symbol: ticker,
-      score: score.score,
-      components: {
-        expectancy: score.expectancy,
-        router: score.router,
-        slippage_penalty: score.slippagePenalty,
-        fee_drag_penalty: score.feePenalty,
-        volatility_penalty: null,
-      },
-      router_quality_score: routerQuality,
-      sample_count: trades?.count ?? 0,
-      hybrid_score: null,
-    };
-  });
+  const rows = Object.entries(scoresOf(published)).map(([ticker, score]) => ({
+    symbol: ticker,
+    score: score.score,
+    components: {
+      expectancy: score.expectancy,
+      router: score.router,
+      slippage_penalty: score.slippagePenalty,
+      fee_drag_penalty: score.feePenalty,
+      volatility_penalty: null,
+    },
+    router_quality_score: score.routerQuality,
+    router_multiplier: score.multiplier,
+    sample_count: score.tradeCount,
+    hybrid_score: null,
+  }));
   return {
     symbols: rows.toSorted((a, b) => b.score - a.score),
     reason: rows.length === 0 ? "no_closed_trades" : null,
@@ -153,23 +135,6 @@ export function projectFactorDiagnostics() {
   };
 }
 
-export const RouterPolicySuggestions = z.strictObject({
-  ...envelopeShape,
-  generated_ts: isoTime,
-  lookback_days: z.number().positive(),
-  symbols: z.array(z.never()),
-  reason: z.string(),
-});
-
-export function projectRouterPolicySuggestions({ memory }: Published) {
-  return {
-    generated_ts: iso(memory.pulse.nowMs),
-    lookback_days: 7,
-    symbols: [],
-    reason: NOT_MEASURED,
-  };
-}
-
 export const RiskAllocationSuggestions = z.strictObject({
   ...envelopeShape,
   generated_ts: isoTime,
@@ -195,19 +160,6 @@ export function projectRiskAllocationSuggestions({ memory, world }: Published) {
     symbols: [],
     reason: NOT_MEASURED,
   };
-}
-
-/** Expectancy over the look-back of this surface; results net of fees and funding. */
-export function recent({ memory }: Published) {
-  const trades = Object.values(memory.closes).map((close) => ({
-    ticker: close.ticker,
-    closedMs: close.closedMs,
-    pnlUsd: close.realizedUsd - close.feesUsd + close.fundingUsd,
-  }));
-  return expectancyOf(trades, {
-    nowMs: memory.pulse.nowMs,
-    lookbackMs: LOOKBACK_HOURS * MS_PER_HOUR,
-  });
 }
 
 function statsRow(stats: TradeStats): z.output<typeof Stats> {

@@ -3,15 +3,14 @@ import { z } from "zod";
 import { sortedEntries } from "../../core/dict.ts";
 import { tradeStats } from "../../core/intel/expectancy.ts";
 import { viewAccount } from "../../core/nav.ts";
-import { EMPTY_STATS, qualityOf } from "../../core/router/quality.ts";
 import { rangeRegime } from "../../core/regimes.ts";
+import { routingOfAll, routingOfWhole } from "../../core/routing.ts";
+import { recentTrades, scoresOf } from "../../core/scoring.ts";
 import { signOf, type Ticker } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
-import { recent } from "./intel.ts";
 import { aumOf } from "./nav.ts";
 import { rangeBlock } from "./risk_regimes.ts";
 import { cvarBlock, varBlock } from "./risk_tail.ts";
-import { projectRouterHealth } from "./router_health.ts";
 import {
   count,
   envelopeShape,
@@ -126,7 +125,8 @@ export function projectKpis(published: Published) {
   const { nowMs } = memory.pulse;
   const account = viewAccount(memory.nav, nowMs, rules.nav);
   const { level } = memory.nav;
-  const router = projectRouterHealth(published).global;
+  const { quality, effectiveness, totals, slippageBps, rejectFrac } = routingOfWhole(published);
+  const label = quality.label.toLowerCase();
   const ddState = account.ddFrac === null ? null : account.ddState.toLowerCase();
   const { feesUsd, realizedUsd } = memory.dayCash;
   const feeRatio = realizedUsd === 0 ? null : feesUsd / Math.abs(realizedUsd);
@@ -134,9 +134,9 @@ export function projectKpis(published: Published) {
   const portfolio = portfolioOf(published);
   const { atr, atr_regime } = rangeBlock(published);
   const slips = {
-    slip_q25_bps: null,
-    slip_q50_bps: null,
-    slip_q75_bps: null,
+    slip_q25_bps: effectiveness.slipQ25Bps,
+    slip_q50_bps: effectiveness.slipQ50Bps,
+    slip_q75_bps: effectiveness.slipQ75Bps,
   };
   return {
     updated_at: iso(nowMs),
@@ -159,27 +159,27 @@ export function projectKpis(published: Published) {
       atr_ratio: atr.median_ratio,
     },
     router: {
-      policy_quality: router.label.toLowerCase(),
+      policy_quality: label,
       maker_first: rules.router.makerFirst,
-      maker_fill_share: null,
-      maker_fill_rate: router.maker_fill_ratio,
-      avg_slippage_bps: router.avg_slippage_bps,
-      reject_rate: null,
-      fallback_ratio: router.fallback_ratio,
+      maker_fill_share: totals.filledUsd > 0 ? totals.makerUsd / totals.filledUsd : null,
+      maker_fill_rate: effectiveness.makerFillFrac,
+      avg_slippage_bps: slippageBps,
+      reject_rate: rejectFrac,
+      fallback_ratio: effectiveness.fallbackFrac,
       ...slips,
     },
     performance: { expectancy: portfolio.expectancy_48h, sharpe_state: null },
     dd_state: ddState,
     atr_regime,
     fee_pnl_ratio: feeRatio,
-    router_quality: router.label.toLowerCase(),
+    router_quality: label,
     aum_total: portfolio.aum,
     fx: { usd_zar: null, ts: iso(nowMs) },
     router_stats: {
-      maker_fill_rate: router.maker_fill_ratio,
-      fallback_ratio: router.fallback_ratio,
+      maker_fill_rate: effectiveness.makerFillFrac,
+      fallback_ratio: effectiveness.fallbackFrac,
       ...slips,
-      quality: router.label.toLowerCase(),
+      quality: label,
     },
     drawdown: { dd_pct: account.ddFrac },
     atr: { atr_ratio: atr.median_ratio, atr_regime, symbols: atr.symbols },
@@ -261,8 +261,12 @@ function weekOf({ memory }: Published, ticker: string | null) {
 }
 
 function perSymbol(published: Published) {
-  const { memory, rules, past } = published;
-  const { symbols } = recent(published);
+  const { memory, past } = published;
+  const { symbols } = recentTrades(memory);
+  const routing = routingOfAll(published, {
+    isDefensive: published.world.mode.mode === "DEFENSIVE",
+  });
+  const scores = scoresOf(published);
   const cvar = cvarBlock(published).per_symbol;
   const ranges = (ticker: string) => past.regimes.range(ticker as Ticker)?.ratio ?? null;
   const open: Record<string, number> = {};
@@ -274,15 +278,13 @@ function perSymbol(published: Published) {
   }
   const tickers = new Set([
     ...Object.keys(open),
-    ...Object.keys(memory.stats),
+    ...Object.keys(memory.routing),
     ...Object.keys(symbols),
   ]);
   return Object.fromEntries(
     [...tickers].toSorted().map((ticker) => {
-      const stats = memory.stats[ticker] ?? EMPTY_STATS;
-      const quality = qualityOf(stats, rules.buckets[ticker]?.name ?? "GENERIC");
+      const routed = routing[ticker];
       const week = weekOf(published, ticker);
-      const share = (part: number, whole: number) => whole === 0 ? null : part / whole;
       return [ticker, {
         unrealized_pnl: open[ticker] ?? null,
         realized_pnl_7d: week.realizedUsd,
@@ -290,15 +292,15 @@ function perSymbol(published: Published) {
         trades_7d: week.trades,
         win_rate: week.hitRate,
         expectancy: symbols[ticker]?.expectancyUsd ?? null,
-        score: null,
+        score: scores[ticker]?.score ?? null,
         atr_regime: rangeRegime(ranges(ticker)),
         atr_ratio: ranges(ticker),
         dd_state: null,
         dd_today_pct: null,
-        maker_fill_rate: share(stats.makerFinalCount, stats.filledCount),
-        fallback_rate: share(stats.fallbackCount, stats.makerStartedCount),
-        slip_q50_bps: null,
-        avg_slippage_bps: quality.averageSlippageBps,
+        maker_fill_rate: routed?.effectiveness.makerFillFrac ?? null,
+        fallback_rate: routed?.effectiveness.fallbackFrac ?? null,
+        slip_q50_bps: routed?.effectiveness.slipQ50Bps ?? null,
+        avg_slippage_bps: routed?.figures.slippageBps ?? null,
         cvar_nav_pct: cvar[ticker]?.cvar_nav_pct ?? null,
       }];
     }),

@@ -8,10 +8,8 @@ import {
   projectExpectancy,
   projectFactorDiagnostics,
   projectRiskAllocationSuggestions,
-  projectRouterPolicySuggestions,
   projectSymbolScores,
   RiskAllocationSuggestions,
-  RouterPolicySuggestions,
   SymbolScores,
 } from "./intel.ts";
 import { Kpis, projectKpis } from "./kpis_v7.ts";
@@ -25,6 +23,7 @@ import {
 } from "./positions.ts";
 import { projectRiskSnapshot, RiskSnapshot } from "./risk_snapshot.ts";
 import { projectRouterHealth, RouterHealth } from "./router_health.ts";
+import { projectRouterPolicySuggestions, RouterPolicySuggestions } from "./router_policy.ts";
 import type { Envelope, Owner, Published, Surface } from "./surface.ts";
 
 const executor = <S extends z.ZodType>(

@@ -1,15 +1,10 @@
 /** `router_health.json`: what routing costs and how well it goes, in one shape whatever happened. */
 import { z } from "zod";
-import { sortedEntries } from "../../core/dict.ts";
-import {
-  BASE_SCORE,
-  EMPTY_STATS,
-  MIN_EVENTS_COUNT,
-  type Quality,
-  qualityLabel,
-  qualityOf,
-  type SymbolStats,
-} from "../../core/router/quality.ts";
+import { routingOfAll, routingOfWhole, type SymbolRouting } from "../../core/routing.ts";
+import type { FillFigures } from "../../core/router/fills.ts";
+import type { RouterPolicy } from "../../core/router/policy.ts";
+import type { Quality } from "../../core/router/quality.ts";
+import { MS_PER_SECOND } from "../../core/units.ts";
 import {
   count,
   envelopeShape,
@@ -23,53 +18,101 @@ import {
   symbol,
 } from "./surface.ts";
 
-const Label = z.enum(["STRONG", "NEUTRAL", "WEAK", "UNKNOWN"]);
-const Drift = z.enum(["GREEN", "YELLOW", "RED"]).nullable();
-const Latency = z.enum(["FAST", "NORMAL", "SLOW"]).nullable();
-
-const Global = z.strictObject({
+const qualityShape = {
   quality_score: z.number(),
-  label: Label,
+  label: z.enum(["STRONG", "NEUTRAL", "WEAK", "UNKNOWN"]),
   /** Too few events: the score is the base, not a measurement. */
   insufficient: z.boolean(),
   avg_slippage_bps: maybe,
+  /** Realised less expected, both averaged: positive where routing disappoints. */
   slippage_drift_bps: maybe,
-  slippage_drift_bucket: Drift,
+  slippage_drift_bucket: z.enum(["GREEN", "YELLOW", "RED"]).nullable(),
+  /** From sending to the venue's answer. */
   avg_latency_ms: maybe,
-  latency_bucket: Latency,
-  twap_usage_ratio: maybe,
+  latency_bucket: z.enum(["FAST", "NORMAL", "SLOW"]).nullable(),
+  twap_usage_ratio: fraction,
+  twap_skip_ratio: fraction,
   maker_fill_ratio: fraction,
   fallback_ratio: fraction,
-  fees_usd: z.number(),
   total_notional: z.number(),
   event_count: count,
+};
+
+const Global = z.strictObject({
+  ...qualityShape,
+  router_bucket: z.string().nullable(),
+  reject_ratio: fraction,
+  fees_usd: z.number(),
+  /** What is wrong with routing as a whole, as the risk mode has it; null: nothing. */
+  warning: z.string().nullable(),
   updated_ts: isoTime,
 });
 
 const PerSymbol = z.strictObject({
   symbol,
-  quality_score: z.number(),
-  label: Label,
-  insufficient: z.boolean(),
-  avg_slippage_bps: maybe,
-  slippage_drift_bps: maybe,
-  slippage_drift_bucket: Drift,
+  ...qualityShape,
   ewma_expected_bps: maybe,
   ewma_realized_bps: maybe,
-  avg_latency_ms: maybe,
-  latency_bucket: Latency,
   last_order_ts: maybeTime,
   last_fill_ts: maybeTime,
-  maker_fill_ratio: fraction,
-  fallback_ratio: fraction,
-  reject_count: count,
-  requote_count: count,
+  twap_notional: z.number(),
+  child_orders: z.strictObject({ count, fill_ratio: fraction }),
   router_bucket: z.string(),
-  total_notional: z.number(),
-  event_count: count,
 });
 
-const Row = PerSymbol.extend({ updated_ts: isoTime });
+const Policy = z.strictObject({
+  maker_first: z.boolean(),
+  taker_bias: z.string(),
+  quality: z.string(),
+  reason: z.string(),
+  offset_bps: z.number(),
+});
+
+const Row = PerSymbol.extend({
+  latency_ms: maybe,
+  maker_fill_rate: fraction,
+  fallback_rate: fraction,
+  slippage_p50: maybe,
+  slippage_p95: maybe,
+  ack_latency_ms: maybe,
+  policy: Policy,
+  maker_first: z.boolean(),
+  taker_bias: z.string(),
+  bias: z.string(),
+  quality: z.string(),
+  offset_bps: z.number(),
+  /** What followed suggestions have made of the policy; null: nothing was followed. */
+  autotune: z.strictObject({
+    bias: z.number(),
+    offset_shift_bps: z.number(),
+    maker_first: z.boolean(),
+    applied_ts: isoTime,
+  }).nullable(),
+  updated_ts: isoTime,
+});
+
+const SymbolStats = z.strictObject({
+  maker_reliability: fraction,
+  avg_slippage_bps: maybe,
+  last_ts: maybeTime,
+  route_count: count,
+  filled_count: count,
+  /** Routes that ended with nothing filled. */
+  abandoned_count: count,
+  maker_count: count,
+  taker_count: count,
+  fallback_count: count,
+  reject_count: count,
+  requote_count: count,
+  order_count: count,
+  adaptive_offset_bps: z.number(),
+  maker_first: z.boolean(),
+  filled_usd: z.number(),
+  maker_usd: z.number(),
+  fees_usd: z.number(),
+  /** Cost against the decision's mid, fees not counted. */
+  shortfall_usd: z.number(),
+});
 
 export const RouterHealth = z.strictObject({
   ...envelopeShape,
@@ -77,143 +120,194 @@ export const RouterHealth = z.strictObject({
   router_health: z.strictObject({
     global: Global,
     per_symbol: z.record(symbol, PerSymbol),
-    meta: z.strictObject({ min_events: count, updated_ts: isoTime }),
+    meta: z.strictObject({ window_seconds: z.number(), min_events: count, updated_ts: isoTime }),
   }),
   global: Global,
   summary: z.strictObject({
     updated_ts: isoTime,
     count,
-    quality_counts: z.strictObject({
-      strong: count,
-      neutral: count,
-      weak: count,
-      unknown: count,
-    }),
+    /** Symbols by the quality their policy was made for. */
+    quality_counts: z.strictObject({ good: count, ok: count, degraded: count, broken: count }),
+    /** Symbols by the label of their score. */
+    label_counts: z.strictObject({ strong: count, neutral: count, weak: count, unknown: count }),
+    maker_first_enabled: z.boolean(),
+    maker_off_count: count,
   }),
   symbols: z.array(Row),
   per_symbol: z.array(Row),
+  symbol_stats: z.record(symbol, SymbolStats),
 });
 
-export function projectRouterHealth({ memory, rules }: Published) {
-  const now = iso(memory.pulse.nowMs);
-  const rows = sortedEntries(memory.stats).map(([ticker, stats]) => {
-    const bucket = rules.buckets[ticker]?.name ?? "GENERIC";
-    return symbolRow(ticker, stats, qualityOf(stats, bucket), bucket);
-  });
-  const total = sum(Object.values(memory.stats));
-  const global = globalRow(total, rows, now);
+export function projectRouterHealth(published: Published) {
+  const { memory, rules, world } = published;
+  const updated_ts = iso(memory.pulse.nowMs);
+  const isDefensive = world.mode.mode === "DEFENSIVE";
+  const all = Object.entries(routingOfAll(published, { isDefensive }));
+  const global = globalRow(published);
+  const rows = all.map(([ticker, routing]) => listRow(ticker, routing, updated_ts));
+  const rated = (quality: string) => all.filter(([, { policy }]) => policy.quality === quality);
   const labelled = (label: string) => rows.filter((row) => row.label === label).length;
-  const list = rows.map((row) => ({ ...row, updated_ts: now }));
   return {
     router_health_score: global.quality_score,
     router_health: {
       global,
-      per_symbol: Object.fromEntries(rows.map((row) => [row.symbol, row])),
-      meta: { min_events: MIN_EVENTS_COUNT, updated_ts: now },
+      per_symbol: Object.fromEntries(
+        all.map(([ticker, routing]) => [ticker, symbolRow(ticker, routing)]),
+      ),
+      meta: {
+        window_seconds: rules.quality.windowMs / MS_PER_SECOND,
+        min_events: rules.quality.minCount,
+        updated_ts,
+      },
     },
     global,
     summary: {
-      updated_ts: now,
+      updated_ts,
       count: rows.length,
       quality_counts: {
+        good: rated("good").length,
+        ok: rated("ok").length,
+        degraded: rated("degraded").length,
+        broken: rated("broken").length,
+      },
+      label_counts: {
         strong: labelled("STRONG"),
         neutral: labelled("NEUTRAL"),
         weak: labelled("WEAK"),
         unknown: labelled("UNKNOWN"),
       },
+      maker_first_enabled: rules.router.makerFirst,
+      maker_off_count: rows.filter(({ maker_first }) => !maker_first).length,
     },
-    symbols: list,
-    per_symbol: list,
+    symbols: rows,
+    per_symbol: rows,
+    symbol_stats: Object.fromEntries(all.map(([ticker, routing]) => [ticker, statsRow(routing)])),
   };
 }
 
-function symbolRow(ticker: string, stats: SymbolStats, quality: Quality, bucket: string) {
+function globalRow(published: Published) {
+  const { memory } = published;
+  const { quality, effectiveness, totals, slippageBps, sliceFrac, bucket, rejectFrac } =
+    routingOfWhole(published);
   return {
-    symbol: ticker,
+    ...scoreFields(quality),
+    avg_slippage_bps: slippageBps,
+    twap_usage_ratio: sliceFrac,
+    maker_fill_ratio: effectiveness.makerFillFrac,
+    fallback_ratio: effectiveness.fallbackFrac,
+    total_notional: totals.filledUsd,
+    event_count: totals.routesCount,
+    router_bucket: bucket,
+    reject_ratio: rejectFrac,
+    fees_usd: totals.feesUsd,
+    warning: memory.routerHealth.warning,
+    updated_ts: iso(memory.pulse.nowMs),
+  };
+}
+
+function scoreFields(quality: Quality) {
+  return {
     quality_score: quality.score,
     label: quality.label,
     insufficient: quality.insufficient,
-    avg_slippage_bps: quality.averageSlippageBps,
     slippage_drift_bps: quality.driftBps,
     slippage_drift_bucket: quality.driftBucket,
-    ewma_expected_bps: stats.expectedEwmaBps,
-    ewma_realized_bps: stats.realizedEwmaBps,
-    avg_latency_ms: stats.latencyEwmaMs,
+    avg_latency_ms: quality.latencyMs,
     latency_bucket: quality.latencyBucket,
-    last_order_ts: isoOrNull(stats.lastOrderMs),
-    last_fill_ts: isoOrNull(stats.lastFillMs),
-    maker_fill_ratio: ratio(stats.makerFinalCount, stats.filledCount),
-    fallback_ratio: ratio(stats.fallbackCount, stats.makerStartedCount),
-    reject_count: stats.rejectCount,
-    requote_count: stats.requoteCount,
+    twap_skip_ratio: quality.skipFrac,
+  };
+}
+
+function symbolRow(
+  ticker: string,
+  { record, figures, bucket, effectiveness, quality }: SymbolRouting,
+) {
+  return {
+    symbol: ticker,
+    ...scoreFields(quality),
+    avg_slippage_bps: figures.slippageBps,
+    ewma_expected_bps: record.slippage?.expectedBps ?? null,
+    ewma_realized_bps: record.slippage?.realizedBps ?? null,
+    last_order_ts: isoOrNull(latest(figures.lastSentMs, record.totals.lastOrderMs)),
+    last_fill_ts: isoOrNull(latest(figures.lastFillMs, record.totals.lastFillMs)),
+    twap_usage_ratio: shareOf(figures),
+    twap_notional: figures.sliceUsd,
+    child_orders: childOrders(figures),
+    maker_fill_ratio: effectiveness.makerFillFrac,
+    fallback_ratio: effectiveness.fallbackFrac,
     router_bucket: bucket,
-    total_notional: stats.notionalUsd,
-    event_count: stats.routesCount,
+    total_notional: figures.usd,
+    event_count: figures.count,
   };
 }
 
-type SymbolRow = ReturnType<typeof symbolRow>;
-
-/** Weighted by notional; without evidence the base score, marked as insufficient. */
-function globalRow(total: SymbolStats, rows: readonly SymbolRow[], now: string) {
-  const quality = qualityOf(total, "");
-  const weighted = (pick: (row: SymbolRow) => number | null) => {
-    let [value, weight] = [0, 0];
-    for (const row of rows) {
-      const part = pick(row);
-      if (part === null) continue;
-      value += part * row.total_notional;
-      weight += row.total_notional;
-    }
-    return weight > 0 ? value / weight : null;
-  };
-  const score = weighted(({ quality_score }) => quality_score) ?? BASE_SCORE;
+function listRow(ticker: string, routing: SymbolRouting, updated_ts: string) {
+  const { effectiveness, policy, record: { tuned } } = routing;
+  const row = symbolRow(ticker, routing);
+  const facts = policyFields(policy);
   return {
-    quality_score: score,
-    label: quality.insufficient ? "UNKNOWN" as const : qualityLabel(score),
-    insufficient: quality.insufficient,
-    avg_slippage_bps: quality.averageSlippageBps,
-    slippage_drift_bps: weighted((row) => row.slippage_drift_bps),
-    slippage_drift_bucket: quality.driftBucket,
-    avg_latency_ms: weighted((row) => row.avg_latency_ms),
-    latency_bucket: quality.latencyBucket,
-    twap_usage_ratio: null,
-    maker_fill_ratio: ratio(total.makerFinalCount, total.filledCount),
-    fallback_ratio: ratio(total.fallbackCount, total.makerStartedCount),
-    fees_usd: total.feesUsd,
-    total_notional: total.notionalUsd,
-    event_count: total.routesCount,
-    updated_ts: now,
+    ...row,
+    latency_ms: row.avg_latency_ms,
+    maker_fill_rate: effectiveness.makerFillFrac,
+    fallback_rate: effectiveness.fallbackFrac,
+    slippage_p50: effectiveness.slipQ50Bps,
+    slippage_p95: effectiveness.slipQ95Bps,
+    ack_latency_ms: effectiveness.ackLatencyP50Ms,
+    policy: facts,
+    maker_first: facts.maker_first,
+    taker_bias: facts.taker_bias,
+    bias: facts.taker_bias,
+    quality: facts.quality,
+    offset_bps: facts.offset_bps,
+    autotune: tuned === null ? null : {
+      bias: tuned.bias,
+      offset_shift_bps: tuned.shiftBps,
+      maker_first: tuned.makerFirst,
+      applied_ts: iso(tuned.atMs),
+    },
+    updated_ts,
   };
 }
 
-function sum(all: readonly SymbolStats[]): SymbolStats {
-  const add = (pick: (stats: SymbolStats) => number) =>
-    all.reduce((total, stats) => total + pick(stats), 0);
-  const blend = (pick: (stats: SymbolStats) => number | null) => {
-    const known = all.filter((stats) => pick(stats) !== null && stats.notionalUsd > 0);
-    const weight = known.reduce((total, { notionalUsd }) => total + notionalUsd, 0);
-    if (weight === 0) return null;
-    return known.reduce((total, stats) => total + pick(stats)! * stats.notionalUsd, 0) / weight;
-  };
+function statsRow({ record: { totals }, figures, reliability, policy }: SymbolRouting) {
   return {
-    ...EMPTY_STATS,
-    routesCount: add((stats) => stats.routesCount),
-    filledCount: add((stats) => stats.filledCount),
-    makerStartedCount: add((stats) => stats.makerStartedCount),
-    makerFinalCount: add((stats) => stats.makerFinalCount),
-    fallbackCount: add((stats) => stats.fallbackCount),
-    rejectCount: add((stats) => stats.rejectCount),
-    requoteCount: add((stats) => stats.requoteCount),
-    notionalUsd: add((stats) => stats.notionalUsd),
-    slippageUsd: add((stats) => stats.slippageUsd),
-    feesUsd: add((stats) => stats.feesUsd),
-    realizedEwmaBps: blend((stats) => stats.realizedEwmaBps),
-    expectedEwmaBps: blend((stats) => stats.expectedEwmaBps),
-    latencyEwmaMs: blend((stats) => stats.latencyEwmaMs),
+    maker_reliability: reliability,
+    avg_slippage_bps: figures.slippageBps,
+    last_ts: isoOrNull(totals.lastOrderMs),
+    route_count: totals.routesCount,
+    filled_count: totals.filledCount,
+    abandoned_count: totals.abandonedCount,
+    maker_count: totals.makerFinalCount,
+    taker_count: totals.filledCount - totals.makerFinalCount,
+    fallback_count: totals.fallbackCount,
+    reject_count: totals.rejectCount,
+    requote_count: totals.requoteCount,
+    order_count: totals.ordersCount,
+    adaptive_offset_bps: policy.offsetBps,
+    maker_first: policy.makerFirst,
+    filled_usd: totals.filledUsd,
+    maker_usd: totals.makerUsd,
+    fees_usd: totals.feesUsd,
+    shortfall_usd: totals.shortfallUsd,
   };
 }
 
-function ratio(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
+function policyFields({ makerFirst, bias, quality, reason, offsetBps }: RouterPolicy) {
+  return { maker_first: makerFirst, taker_bias: bias, quality, reason, offset_bps: offsetBps };
+}
+
+function shareOf({ count: n, sliceFrac }: FillFigures): number | null {
+  return n === 0 ? null : sliceFrac;
+}
+
+/** A slice that had several orders may have asked for more than was planned: never above 1. */
+function childOrders({ sliceCount, sliceFillFrac }: FillFigures) {
+  return {
+    count: sliceCount,
+    fill_ratio: sliceCount === 0 ? null : Math.min(1, sliceFillFrac),
+  };
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null ? other : other === null ? one : Math.max(one, other);
 }

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { attentionOf } from "../../core/attention.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
-import { EMPTY_STATS } from "../../core/router/quality.ts";
 import type { Mark } from "../../core/types.ts";
-import { BTC, freeze, guard, holding, levels, newOrder, order, T0 } from "../fixtures.ts";
+import { freeze, guard, holding, levels, newOrder, order, T0 } from "../fixtures.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
 const SECOND = 1_000;
@@ -111,8 +110,8 @@ Deno.test("a book beyond its tail limits is told, though nothing new is asked fo
 Deno.test("a mode is told where nothing else is its reason", () => {
   const unknown = withNav({ dayPeakUsd: null });
   assert.deepEqual(told(unknown), ["critical risk_halted"]);
-  const stats = { [BTC]: { ...EMPTY_STATS, makerStartedCount: 40, fallbackCount: 39 } };
-  assert.deepEqual(told({ ...CALM, stats }).filter((item) => item.includes("risk_")), [
+  const routerHealth = { warning: "high_fallback_ratio=0.97", streak: 0 };
+  assert.deepEqual(told({ ...CALM, routerHealth }).filter((item) => item.includes("risk_")), [
     "warn risk_warn",
   ]);
   assert.deepEqual(told(at(9_700)), ["warn drawdown_near"], "its reason is an item already");

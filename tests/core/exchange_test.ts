@@ -269,7 +269,7 @@ Deno.test("an account that cannot hold its legs is closed by the exchange", () =
 function busy(seed: number): Floor {
   const feed = new SyntheticFeed({ seed, historyDays: 1, anchors: [], nowMs: null });
   const floor = new Floor(feed, {
-    rules: { seed, bucketOf: () => ({ name: "B", maxSpreadBps: 12 }) },
+    rules: { seed, bucketOf: () => ({ name: "B", maxSpreadBps: 12, makerBiasFrac: 0.6 }) },
   });
   const roll = dice(seed);
   for (let i = 0; i < 250; i++) {

@@ -18,7 +18,7 @@ Deno.test("a book surrounds its price, deepens behind the touch and is never cro
     const candle = { openMs: T0, open: px, high: px * 1.002, low: px, close: px, volume: 900 };
     const { bids, asks } = bookAt(px, candle, {
       market: exampleMarket,
-      bucket: { name: "A_HIGH", maxSpreadBps: 5 },
+      bucket: { name: "A_HIGH", maxSpreadBps: 5, makerBiasFrac: 0.8 },
       baseMs: MINUTE,
       atMs: T0,
     });
@@ -43,7 +43,7 @@ function quoteIn(low: number, { volume = 60, queueLots = 50_000 } = {}): Progres
     {
       paths: new Paths(feed, 1),
       market: feed.market(BTC)!,
-      bucket: { name: "A_HIGH", maxSpreadBps: 5 },
+      bucket: { name: "A_HIGH", maxSpreadBps: 5, makerBiasFrac: 0.8 },
       baseMs: MINUTE,
     },
   );
@@ -66,7 +66,7 @@ type Measured = { readonly share: number; readonly afterBps: number };
 function measure(offsetBps: number): Measured {
   const feed = new SyntheticFeed({ seed: 11, historyDays: 1, anchors: [], nowMs: null });
   const paths = new Paths(feed, 11);
-  const bucket = { name: "A_HIGH", maxSpreadBps: 5 };
+  const bucket = { name: "A_HIGH", maxSpreadBps: 5, makerBiasFrac: 0.8 };
   let [tried, filled, after] = [0, 0, 0];
   for (const ticker of feed.tickers) {
     const market = feed.market(ticker)!;

@@ -26,6 +26,17 @@ import cleanMakerQuote from "../golden/router/clean_maker_quote.json" with { typ
 import cleanOrderNormalization from "../golden/router/clean_order_normalization.json" with {
   type: "json",
 };
+import autotuneSuggestions from "../golden/router/autotune_suggestions.json" with { type: "json" };
+import expectancyMap from "../golden/router/expectancy_map.json" with { type: "json" };
+import liquidityBuckets from "../golden/router/liquidity_buckets.json" with { type: "json" };
+import makerOffset from "../golden/router/maker_offset.json" with { type: "json" };
+import routerEffectiveness from "../golden/router/router_effectiveness.json" with { type: "json" };
+import routerPolicy from "../golden/router/router_policy.json" with { type: "json" };
+import routerStats from "../golden/router/router_stats.json" with { type: "json" };
+import slippageEwma from "../golden/router/slippage_ewma.json" with { type: "json" };
+import liquidityBucketsConfig from "../golden/router/liquidity_buckets.config.json" with {
+  type: "json",
+};
 import precisionTable from "../golden/router/precision_table.json" with { type: "json" };
 import rounding from "../golden/router/rounding.json" with { type: "json" };
 import slippageEstimate from "../golden/router/slippage_estimate.json" with { type: "json" };
@@ -68,6 +79,14 @@ const FILES: Readonly<Record<string, unknown>> = {
   clean_order_normalization: cleanOrderNormalization,
   rounding: rounding,
   slippage_estimate: slippageEstimate,
+  autotune_suggestions: autotuneSuggestions,
+  expectancy_map: expectancyMap,
+  liquidity_buckets: liquidityBuckets,
+  maker_offset: makerOffset,
+  router_effectiveness: routerEffectiveness,
+  router_policy: routerPolicy,
+  router_stats: routerStats,
+  slippage_ewma: slippageEwma,
   exit_trigger: exitTrigger,
   ledger_build: ledgerBuild,
   ledger_reconcile: ledgerReconcile,
@@ -78,6 +97,7 @@ const FILES: Readonly<Record<string, unknown>> = {
 };
 const TABLES: Readonly<Record<string, unknown>> = {
   "fixtures_closes.json": fixturesCloses,
+  "liquidity_buckets.config.json": liquidityBucketsConfig,
   "precision_table.json": precisionTable,
 };
 

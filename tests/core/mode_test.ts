@@ -22,14 +22,19 @@ const CIRCUIT = { sinceMs: T0, ddFrac: 0.1, needsAck: false };
 
 function modeOf(
   account: Parameters<typeof accountView>[0],
-  { router = { fallbackFrac: null, weakCount: 0 }, ...changes }: Partial<ModeInputs> = {},
+  changes: Partial<ModeInputs> = {},
 ) {
-  const inputs = { account: accountView(account), positionsKnown: true, badPositionsCount: 0 };
-  return riskMode({ ...inputs, router, ...changes }, LIMITS);
+  const inputs = {
+    account: accountView(account),
+    positionsKnown: true,
+    badPositionsCount: 0,
+    routerWarning: null,
+  };
+  return riskMode({ ...inputs, ...changes }, LIMITS);
 }
 
 Deno.test("each mode has its reason in words, and what cannot be evaluated is HALTED", () => {
-  const weak = { router: { fallbackFrac: null, weakCount: 2 } };
+  const weak = { routerWarning: "router_degraded_symbols=2" };
   const cases: readonly (readonly [ReturnType<typeof modeOf>, string, RegExp])[] = [
     [modeOf({}), "OK", /^all_systems_healthy$/],
     [modeOf({ ddFrac: 0.0299 }), "OK", /healthy/],
@@ -37,8 +42,6 @@ Deno.test("each mode has its reason in words, and what cannot be evaluated is HA
     [modeOf({ anomaly: ANOMALY }), "WARN", /^nav_anomaly_pending$/],
     [modeOf({ flapping: true }), "WARN", /^drawdown_state_flapping$/],
     [modeOf({}, weak), "WARN", /^router_degraded_symbols=2$/],
-    [modeOf({}, { router: { fallbackFrac: 0.51, weakCount: 0 } }), "WARN", /ratio=0.51/],
-    [modeOf({}, { router: { fallbackFrac: 0.5, weakCount: 0 } }), "OK", /healthy/],
     [modeOf({ dayLossFrac: 0.1 }), "DEFENSIVE", /^daily_loss_high_frac=0.1000$/],
     [modeOf({ rollingLossFrac: 0.1 }), "DEFENSIVE", /^rolling_24h_loss_high_frac=0.1000$/],
     [modeOf({ circuit: CIRCUIT, ddFrac: 0.05 }), "DEFENSIVE", /^circuit_breaker_active_dd/],

@@ -1,8 +1,8 @@
-/** One order's life: planned, acknowledged, silent, asked about, settled; and what it taught. */
+/** One order's life: planned, acknowledged, silent, asked about, settled. */
 import assert from "node:assert/strict";
 import type { VenueEvent } from "../../core/ports.ts";
 import {
-  bookLots,
+  bookOrderTrade,
   cancelOrder,
   hearOrder,
   isSettled,
@@ -12,9 +12,8 @@ import {
   sendOrder,
   tendOrder,
 } from "../../core/router/orders.ts";
-import { EMPTY_STATS, learn, qualityOf, type SymbolStats } from "../../core/router/quality.ts";
 import { makerTicks, takerTicks, touchOf } from "../../core/router/quote.ts";
-import { endRow, planEntry } from "../../core/router/route.ts";
+import { planEntry } from "../../core/router/plan.ts";
 import { bucketOf } from "../../core/router/rules.ts";
 import { normalizeOrder } from "../../core/router/normalize.ts";
 import type { Account, Reading } from "../../core/types.ts";
@@ -27,7 +26,7 @@ import {
   market,
   newOrder,
   order,
-  route,
+  POLICY,
   ROUTER_RULES,
   T0,
 } from "../fixtures.ts";
@@ -41,8 +40,17 @@ const FAILED: Reading<Account> = {
 
 const sent = (): Order =>
   freeze(
-    sendOrder(newOrder(), { intentId: "e-1", ownerId: "r", nowMs: T0, purpose: "maker" }).order,
+    sendOrder(newOrder(), {
+      intentId: "e-1",
+      ownerId: "r",
+      nowMs: T0,
+      purpose: "maker",
+      submission: null,
+    }).order,
   );
+
+const booked = (of: Order, lots: number): Order =>
+  bookOrderTrade(of, { lots, px: 60_000, atMs: T0 + 50 });
 
 type Told = Extract<VenueEvent, { kind: "ack" | "reject" | "done" | "order_answer" }>;
 const ack = (atMs = T0 + 40): Told => ({ kind: "ack", clientId: "c-1", atMs });
@@ -84,10 +92,10 @@ Deno.test("an order is open once acknowledged, and only the first word counts", 
 Deno.test("an order is settled when every executed lot has been booked", () => {
   const over = heard(sent(), ack(), done(5));
   assert.equal(isSettled(over), false);
-  assert.equal(isSettled(bookLots(over, 4)), false);
-  assert.equal(isSettled(bookLots(over, 5)), true);
+  assert.equal(isSettled(booked(over, 4)), false);
+  assert.equal(isSettled(booked(over, 5)), true);
   assert.equal(isSettled(heard(sent(), done(0, "cancelled"))), true);
-  const early = heard(bookLots(sent(), 3), done(2, "cancelled"));
+  const early = heard(booked(sent(), 3), done(2, "cancelled"));
   assert.equal(early.executedLots, 3, "a booked trade has happened whatever the count says");
 });
 
@@ -147,7 +155,7 @@ Deno.test("never arrived is believed after three answers over ten seconds, and n
     openOrders: [{ ...newOrder(), filledLots: 0, kind: "limit" }],
   });
   assert.equal(isBelieved(three, at(14), { kind: "read", value: shown }), false);
-  assert.equal(isBelieved(bookLots(three, 1), at(14)), false);
+  assert.equal(isBelieved(booked(three, 1), at(14)), false);
   const ended = tended(three, at(14));
   assert.equal(ended.order.rejectCode, "unavailable");
   assert.deepEqual(ended.events.map((e) => e.kind === "order_resolved" && e.status), [
@@ -174,7 +182,7 @@ Deno.test("an execution without its trade is asked for until the trade is there"
   assert.deepEqual(tended(over, T0 + 50 + SECOND - 1).commands, []);
   const asked = tended(over, T0 + 50 + SECOND);
   assert.deepEqual(asked.commands, [{ kind: "query_trades", ticker: over.ticker, afterId: 7 }]);
-  assert.equal(tended(bookLots(asked.order, 5), T0 + 60 * SECOND).commands.length, 0);
+  assert.equal(tended(booked(asked.order, 5), T0 + 60 * SECOND).commands.length, 0);
 });
 
 Deno.test("a cancel waits for the venue's word, and is repeated when it got lost", () => {
@@ -211,62 +219,9 @@ Deno.test("sizes leave as whole lots", () => {
         ownerId: "r",
         nowMs: T0,
         purpose: "maker",
+        submission: null,
       }), /Invariant/);
   }
-});
-
-const ended = (changes: Parameters<typeof route>[0]) => {
-  const row = endRow(route({
-    clientIds: ["c-1"],
-    step: { kind: "ended", status: "FILLED", reason: "filled" },
-    ...changes,
-  }));
-  assert.ok(row.kind === "route_end");
-  return row;
-};
-
-Deno.test("slippage is a cost against the decision's mid, on both sides", () => {
-  const filled = { filledLots: 5, costPxLots: 5 * 60_060 };
-  assert.ok(Math.abs(ended(filled).slippageBps! - 10) < 1e-9);
-  assert.ok(Math.abs(ended({ ...filled, effect: "close" }).slippageBps! + 10) < 1e-9);
-  assert.ok(Math.abs(ended({ ...filled, side: "SHORT" }).slippageBps! + 10) < 1e-9);
-  assert.equal(ended({ ...filled, decisionMidPx: null }).slippageBps, null);
-  assert.equal(ended({}).slippageBps, null, "no fill, no cost");
-});
-
-Deno.test("without evidence quality is published as unknown, never as good", () => {
-  const learnt = (count: number, changes: Parameters<typeof route>[0]): SymbolStats => {
-    let stats = EMPTY_STATS;
-    for (let i = 0; i < count; i++) {
-      stats = learn(stats, ended(changes), { nowMs: T0, filledUsd: 300 });
-    }
-    return stats;
-  };
-  const good = { filledLots: 5, makerLots: 5, costPxLots: 5 * 60_000, expectedBps: 0 };
-  assert.deepEqual(qualityOf(EMPTY_STATS, "A_HIGH").label, "UNKNOWN");
-  assert.equal(qualityOf(learnt(4, good), "A_HIGH").insufficient, true);
-  const known = qualityOf(learnt(5, { ...good, ackLatencyMs: 100 }), "A_HIGH");
-  assert.deepEqual([known.score, known.label], [0.95, "STRONG"]);
-  const bad = { ...good, costPxLots: 5 * 60_060, ackLatencyMs: 900 };
-  const poor = qualityOf(learnt(5, bad), "C_LOW");
-  assert.deepEqual([poor.driftBucket, poor.latencyBucket], ["RED", "SLOW"]);
-  assert.ok(Math.abs(poor.score - (0.95 - 0.15 - 0.12 - 0.08)) < 1e-12);
-  assert.ok(Math.abs(poor.averageSlippageBps! - 10) < 1e-9);
-  const timed = (ackLatencyMs: number) =>
-    qualityOf(learnt(5, { ...good, ackLatencyMs }), "A_HIGH").latencyBucket;
-  assert.deepEqual([150, 151, 400, 401].map(timed), ["FAST", "NORMAL", "NORMAL", "SLOW"]);
-  const drifting = (bpsOver: number) =>
-    qualityOf(learnt(5, { ...good, costPxLots: 5 * 60_000 * (1 + bpsOver / 10_000) }), "A_HIGH");
-  assert.deepEqual([1.9, 2.1, 5.9, 6.1].map((x) => drifting(x).driftBucket), [
-    "GREEN",
-    "YELLOW",
-    "YELLOW",
-    "RED",
-  ]);
-  const hoped = qualityOf(learnt(5, { ...good, expectedBps: 5 }), "A_HIGH");
-  assert.ok(Math.abs(hoped.driftBps! + 5) < 1e-9, "cheaper than expected");
-  const unfilled = learnt(9, { step: { kind: "ended", status: "REJECTED", reason: "x" } });
-  assert.deepEqual([unfilled.filledCount, unfilled.rejectCount], [0, 9]);
 });
 
 Deno.test("a quote never takes, and each rejection after the first moves it a tick back", () => {
@@ -312,7 +267,13 @@ Deno.test("an order that is open waits for the venue alone", () => {
 });
 
 Deno.test("an entry is planned in whole lots and ticks or refused by name", () => {
-  const sight = { nowMs: T0, market: market(), book: book() };
+  const sight = {
+    nowMs: T0,
+    market: market(),
+    book: book(),
+    policy: POLICY,
+    bucket: "A_HIGH",
+  };
   const plan = planEntry(approvedEntry({ grossUsd: 300 }), sight, ROUTER_RULES);
   assert.ok(plan.kind === "route");
   assert.deepEqual([plan.route.lots, plan.route.leverage, plan.route.levels?.slPx], [5, 1, 59_000]);
@@ -327,8 +288,11 @@ Deno.test("an entry is planned in whole lots and ticks or refused by name", () =
   assert.equal(refused(59), "qty_below_step");
   assert.equal(refused(60, { minNotional: "61" }), "below_min_notional");
   assert.equal(refused(60, { minQty: "0.002" }), "qty_below_min");
-  assert.equal(refused(600, { maxQty: "0.009" }), "qty_above_max");
-  assert.equal(refused(600, { maxQty: "0.01" }), "route");
+  assert.equal(
+    refused(600, { maxQty: "0.009" }),
+    "route",
+    "more than one order carries goes in two",
+  );
   assert.equal(refused(600, { maxPrice: "59999" }), "price_out_of_range");
   const unlisted = planEntry(approvedEntry(), { ...sight, market: null }, ROUTER_RULES);
   assert.deepEqual(unlisted, { kind: "refused", reason: "market_unknown" });
@@ -338,7 +302,18 @@ Deno.test("an entry is planned in whole lots and ticks or refused by name", () =
 
 Deno.test("a symbol no bucket names is GENERIC, and the last bucket that names it wins", () => {
   const named = (max_spread_bps: number) => ({ symbols: ["AUSDT"], max_spread_bps });
-  const buckets = { buckets: { one: named(3), two: named(7) }, defaults: { max_spread_bps: 15 } };
-  assert.deepEqual(bucketOf(buckets, "AUSDT"), { name: "two", maxSpreadBps: 7 });
-  assert.deepEqual(bucketOf(buckets, "BUSDT"), { name: "GENERIC", maxSpreadBps: 15 });
+  const buckets = {
+    buckets: { one: named(3), two: named(7) },
+    defaults: { max_spread_bps: 15, default_maker_bias: 0.5 },
+  };
+  assert.deepEqual(bucketOf(buckets, "AUSDT"), {
+    name: "two",
+    maxSpreadBps: 7,
+    makerBiasFrac: 0.5,
+  });
+  assert.deepEqual(bucketOf(buckets, "BUSDT"), {
+    name: "GENERIC",
+    maxSpreadBps: 15,
+    makerBiasFrac: 0.5,
+  });
 });

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { NewOrder, RejectCode, VenueEvent } from "../../core/ports.ts";
 import { advance, routeDeadlineMs, routeOrderId } from "../../core/router/advance.ts";
 import type { RouteSight } from "../../core/router/child.ts";
-import { bookLots, hearOrder, isSettled, type Order } from "../../core/router/orders.ts";
-import { averagePx, bookTrade, planReduce, type Route } from "../../core/router/route.ts";
+import { bookOrderTrade, hearOrder, isSettled, type Order } from "../../core/router/orders.ts";
+import { planReduce } from "../../core/router/plan.ts";
+import { averagePx, bookTrade, type Route } from "../../core/router/route.ts";
 import type { Book } from "../../core/types.ts";
 import {
   approvedReduce,
@@ -12,6 +13,7 @@ import {
   dice,
   freeze,
   market,
+  POLICY,
   route,
   ROUTER_RULES,
   T0,
@@ -46,6 +48,9 @@ class Play {
       entriesAllowed: true,
       heldLots: 1_000,
       order: orderId === null ? null : this.order,
+      reservedLots: null,
+      mayStart: true,
+      minChildUsd: 25,
       lineage: "test00",
       ...sight,
     }, ROUTER_RULES);
@@ -76,8 +81,9 @@ class Play {
   fill(lots: number, maker = true): this {
     this.#trades += 1;
     const { clientId } = this.order!;
-    this.route = bookTrade(this.route, trade({ id: this.#trades, clientId, lots, maker }));
-    this.order = bookLots(this.order!, lots);
+    const done = trade({ id: this.#trades, clientId, lots, maker });
+    this.route = bookTrade(this.route, done, this.order!.submission);
+    this.order = bookOrderTrade(this.order!, done);
     return this;
   }
 
@@ -110,7 +116,7 @@ Deno.test("a route quotes first, two basis points behind mid, and ends when it i
   play.ack().tick(20).fill(5).done("filled").tick();
   assert.equal(play.end, "FILLED: filled");
   assert.equal(averagePx(play.route), 60_000);
-  assert.deepEqual(play.told, ["order_submit", "route_end"]);
+  assert.deepEqual(play.told, ["route_decision", "order_submit", "route_end"]);
 });
 
 Deno.test("nothing is sent while an order is out", () => {
@@ -127,7 +133,7 @@ Deno.test("a post-only reject is quoted again, further back, then crossed", () =
   const waits: number[] = [];
   for (let i = 0; i < 3; i++) {
     play.reject("post_only_would_take").tick();
-    waits.push(routeDeadlineMs(play.route)! - play.nowMs);
+    waits.push(routeDeadlineMs(play.route, ROUTER_RULES)! - play.nowMs);
     play.tick(waits.at(-1)! - 1);
     assert.equal(play.sent.length, i + 1, "not before its time");
     play.tick(1);
@@ -146,7 +152,7 @@ Deno.test("a quote with too little filled is improved by half its distance, then
     play.tick(60 * SECOND);
     assert.equal(play.cancelled.length, i + 1);
     play.done("cancelled").tick().ack();
-    offsets.push(play.route.offsetBps);
+    offsets.push(play.route.child.offsetBps);
     assert.equal(play.last.tif, "GTX");
   }
   assert.deepEqual(offsets, [1, 1]);
@@ -260,6 +266,8 @@ Deno.test("an urgent exit goes to market at once and does not stop before it is 
     nowMs: T0,
     market: market(),
     book: book(),
+    policy: POLICY,
+    bucket: "A_HIGH",
   }, ROUTER_RULES);
   const play = new Play(plan.route).tick(0, { book: null });
   assert.deepEqual(play.last, { kind: "market", tif: null, lots: 5, priceTicks: null });
@@ -280,7 +288,7 @@ Deno.test("a refused exit tries again with growing patience, a refused entry end
   const waits: number[] = [];
   for (let i = 0; i < 7; i++) {
     exit.reject("unavailable").tick();
-    waits.push(routeDeadlineMs(exit.route)! - exit.nowMs);
+    waits.push(routeDeadlineMs(exit.route, ROUTER_RULES)! - exit.nowMs);
     exit.tick(waits.at(-1)!);
   }
   assert.deepEqual(waits.map((ms) => ms / SECOND), [1, 2, 4, 8, 16, 30, 30]);

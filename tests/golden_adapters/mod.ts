@@ -3,12 +3,13 @@ import type { Adapter } from "./adapter.ts";
 import { INTEL } from "./intel.ts";
 import { RISK } from "./risk.ts";
 import { ROUTER } from "./router.ts";
+import { ROUTER_MODELS } from "./router_models.ts";
 import { RUNTIME } from "./runtime.ts";
 
 const AREAS: Readonly<Record<string, readonly Adapter[]>> = {
   intel: INTEL,
   risk: RISK,
-  router: ROUTER,
+  router: [...ROUTER, ...ROUTER_MODELS],
   runtime: RUNTIME,
 };
 

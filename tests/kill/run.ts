@@ -27,6 +27,7 @@ const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 const SEED = 11;
 const SPEED = 3_000;
 const HISTORY_DAYS = 3;
+const EQUITY_USD = 100_000;
 /** A process is killed within this time after it said where its data is. */
 const LIFE_MS = 1_200;
 const DEAD_MAN_MS = 60_000;
@@ -46,7 +47,10 @@ export type KillTotals = {
   readonly violations: readonly string[];
 };
 
-/** A configuration that trades often: the shipped one on three-minute candles, without warm-up. */
+/**
+ * A configuration that trades often: the shipped one on three-minute candles, without warm-up, and
+ * with an account so large that most entries go in slices.
+ */
 export async function writeBusyConfig(dir: string): Promise<void> {
   await initConfig(dir, { defaults: `${ROOT}/config`, force: true });
   const path = `${dir}/strategy_config.json`;
@@ -56,7 +60,8 @@ export async function writeBusyConfig(dir: string): Promise<void> {
   await Deno.writeTextFile(
     `${dir}/runtime.yaml`,
     runtime.replace(/history_days: \d+/, `history_days: ${HISTORY_DAYS}`)
-      .replace(/warmup_hours: \d+/, "warmup_hours: 0"),
+      .replace(/warmup_hours: \d+/, "warmup_hours: 0")
+      .replace(/start_equity_usd: \d+/, `start_equity_usd: ${EQUITY_USD}`),
   );
 }
 

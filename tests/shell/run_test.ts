@@ -18,6 +18,7 @@ const WATCHED_END = "2026-01-03T00:30:00.000Z";
 const EVENT_KINDS = [
   "account_rule",
   "episode_end",
+  "exit_forced",
   "exit_trigger",
   "income",
   "order_ack",
@@ -27,18 +28,33 @@ const EVENT_KINDS = [
   "order_done",
   "order_fill",
   "order_reject",
+  "order_requote",
   "order_submit",
   "registry",
+  "route_decision",
   "route_end",
+  "twap_complete",
+  "twap_pause",
+  "twap_slice",
+  "twap_start",
 ];
-const MEMORY_PARTS = ["counters", "holdings", "nav", "orders", "registry", "tempo"];
+const MEMORY_PARTS = [
+  "counters",
+  "holdings",
+  "nav",
+  "orders",
+  "registry",
+  "routes",
+  "routing",
+  "tempo",
+];
 
 lane("replays of the same candles give the same journal, another seed another one", {
   needs: NEEDS,
   run: () =>
     inTempDir(async (dir) => {
       await writeBusyConfig(`${dir}/config`);
-      await writeCandles(`${dir}/candles`, { seed: 5, hours: 96, minutes: 3 });
+      await writeCandles(`${dir}/candles`, { seed: 5, hours: 40, minutes: 3 });
       const common = ["--config", `${dir}/config`, "--candles", `${dir}/candles`];
       const play = async (name: string, args: readonly string[]) => {
         const { code, err } = await ballast([...args, ...common, "--data", `${dir}/${name}`]);

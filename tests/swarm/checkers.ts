@@ -9,6 +9,7 @@ import { applyPatch, diff } from "../../core/patch.ts";
 import { positionKey, type Trade } from "../../core/types.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
 import { blindEntries, capped, latched, steadyBaselines, tailed } from "./checkers_risk.ts";
+import { allotted, ended, single, sliced, stopsFirst } from "./checkers_routes.ts";
 import { CHECKER_SURFACES } from "./surfaces.ts";
 import type { Tick } from "./run.ts";
 
@@ -19,6 +20,10 @@ export type CheckerState = {
   readonly placed: ReadonlySet<string>;
   readonly attempted: ReadonlySet<string>;
   readonly executed: ReadonlyMap<string, number>;
+  /** Orders that have left, with their routes. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Routes that have ended. */
+  readonly finished: ReadonlySet<string>;
   /** Trades of the exchange, by id. */
   readonly trades: ReadonlyMap<number, Trade>;
   /** Ids of trades the engine has told of. */
@@ -37,6 +42,8 @@ export function freshCheckerState(): CheckerState {
     placed: new Set(),
     attempted: new Set(),
     executed: new Map(),
+    owners: new Map(),
+    finished: new Set(),
     trades: new Map(),
     told: new Set(),
     incomeUsd: 0,
@@ -260,6 +267,11 @@ export const CHECKERS = {
   blindEntries,
   oneRoute,
   bounded,
+  single,
+  allotted,
+  sliced,
+  ended,
+  stopsFirst,
   bookedOnce,
   converged,
   identity,

@@ -16,8 +16,29 @@ const TENDER = {
   global: { max_nav_drawdown_pct: 0.003 },
 };
 
-/** Needs no permission: the files are part of the program. `tender` circuits trip in every run. */
-export function swarmConfig({ tender = false }: { tender?: boolean } = {}): Config {
+/** Most orders of the swarm's account go in slices, and a wide spread is soon too wide. */
+const SLICED = {
+  priority: { min_child_notional: 10 },
+  offpeak: { min_child_notional: 10 },
+  router: {
+    slippage: { spread_pause_factor: 1 },
+    twap: { min_notional_usd: 60, slices: 3, interval_seconds: 20, max_pause_s: 120 },
+  },
+};
+/** Suggestions are followed as soon as there are any. */
+const TUNED = { router_autotune: { apply: true, interval_s: 300, allow_flip: true } };
+
+/**
+ * Needs no permission: the files are part of the program. `tender` circuits trip in every run,
+ * `sliced` orders are large ones, a `tuned` router follows its own suggestions.
+ */
+export function swarmConfig(
+  { tender = false, sliced = false, tuned = false }: {
+    tender?: boolean;
+    sliced?: boolean;
+    tuned?: boolean;
+  } = {},
+): Config {
   const strategies = strategyConfig.strategies.map((strategy) => ({
     ...strategy,
     timeframe: TIMEFRAME,
@@ -30,6 +51,7 @@ export function swarmConfig({ tender = false }: { tender?: boolean } = {}): Conf
     cvar: { ...cvar, timeframe: TIMEFRAME },
   };
   const loaded = checkConfig({
+    "runtime.yaml": { ...sliced ? SLICED : {}, ...tuned ? TUNED : {} },
     "strategy_config.json": { strategies, vol_target: vol, risk_advanced: tails },
     "risk_limits.json": tender
       ? {
@@ -46,4 +68,23 @@ export function swarmConfig({ tender = false }: { tender?: boolean } = {}): Conf
   });
   if (loaded.kind === "problems") throw new Error(loaded.problems.join("\n"));
   return loaded.kind === "config" ? loaded.config : unreachable(loaded);
+}
+
+/** Every so many seeds run with circuits that trip, in slices, or with suggestions followed. */
+const TENDER_EVERY = 5;
+const SLICED_EVERY = 2;
+const TUNED_EVERY = 3;
+const known = new Map<string, Config>();
+
+/** The configuration of one seed of the swarm. */
+export function configOf(seed: number): Config {
+  const variant = {
+    tender: seed % TENDER_EVERY === 0,
+    sliced: seed % SLICED_EVERY === 0,
+    tuned: seed % TUNED_EVERY === 0,
+  };
+  const key = JSON.stringify(variant);
+  const config = known.get(key) ?? swarmConfig(variant);
+  known.set(key, config);
+  return config;
 }

@@ -1,6 +1,6 @@
 /** `deno task swarm --seeds N --hours H [--seed S]`: long runs, and one seed that failed again. */
 import { Command } from "commander";
-import { swarmConfig } from "./config.ts";
+import { configOf } from "./config.ts";
 import { playSeed } from "./run.ts";
 import { renderTotals, totalsOf } from "./totals.ts";
 
@@ -12,11 +12,10 @@ const flags = new Command("swarm")
   .parse([...Deno.args], { from: "user" })
   .opts<{ seeds: string; hours: string; seed: string }>();
 
-const config = swarmConfig();
 const first = Number(flags.seed);
 const results = [];
 for (let seed = first; seed < first + Number(flags.seeds); seed++) {
-  results.push(await playSeed({ seed, hours: Number(flags.hours), config }));
+  results.push(await playSeed({ seed, hours: Number(flags.hours), config: configOf(seed) }));
 }
 const totals = totalsOf(results);
 Deno.stdout.writeSync(new TextEncoder().encode(`${renderTotals(totals)}\n`));

@@ -1,0 +1,127 @@
+/**
+ * How a child of a route ends, and what that means for the whole. An entry may give up; a close
+ * never does: where quoting and bounded crossing have failed it strikes, whatever the book says.
+ */
+import type { RouteStatus } from "../events.ts";
+import { MS_PER_SECOND } from "../units.ts";
+import { goTo, type Moved, openLots, type RouteSight, stay } from "./child.ts";
+import { midPxOf } from "./quote.ts";
+import type { Route } from "./route.ts";
+import { FAILURES_MAX_COUNT, hurry, type Schedule, sliceDueMs, targetLots } from "./twap.ts";
+
+const RETRY_MS = MS_PER_SECOND;
+const RETRY_MAX_MS = 30 * MS_PER_SECOND;
+
+/** The current child has nothing more to do, or gives up with a reason. */
+export function endChild(route: Route, sight: RouteSight, reason: string): Moved {
+  return end(route, sight, { reason, isFailure: false });
+}
+
+/** A close goes on by market order whatever the book looks like; an entry's child ends here. */
+export function giveUp(route: Route, sight: RouteSight, reason: string): Moved {
+  if (route.effect === "open") return endChild(route, sight, reason);
+  const forced = goTo(route, sight, { kind: "strike", notBeforeMs: sight.nowMs });
+  return { ...forced, events: [{ kind: "exit_forced", ...refOf(route), reason }] };
+}
+
+/** The venue refused: an entry's child ends with the code, a close tries again with more patience. */
+export function failed(route: Route, sight: RouteSight, code: string): Moved {
+  if (route.effect === "open") return end(route, sight, { reason: code, isFailure: true });
+  const waitMs = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** route.failures);
+  const again = { ...route, failures: route.failures + 1 };
+  return goTo(again, sight, { kind: "strike", notBeforeMs: sight.nowMs + waitMs });
+}
+
+/** The whole route is over. */
+export function finish(route: Route, sight: RouteSight, reason: string): Moved {
+  const status: RouteStatus = route.filledLots >= route.lots
+    ? "FILLED"
+    : route.filledLots > 0
+    ? "PARTIALLY_FILLED"
+    : route.clientIds.length > 0
+    ? "EXPIRED"
+    : "REJECTED";
+  // An order that is being taken back may still fill: its trades must find their route.
+  if (sight.reservedLots !== null) return stay(route, sight);
+  return goTo(route, sight, { kind: "ended", status, reason });
+}
+
+/** Nothing is left to do: all is filled, or the leg that was to be closed is gone. */
+export function complete(route: Route, sight: RouteSight): Moved {
+  return finish(route, sight, route.filledLots > 0 ? "filled" : "already_flat");
+}
+
+/** Gives the schedule up: an entry ends, a close goes on with everything at once, within bounds. */
+export function abortSchedule(route: Route, sight: RouteSight, reason: string): Moved {
+  const { twap } = route;
+  if (route.effect === "open" || twap === null) return finish(route, sight, reason);
+  const rushed = { ...nextChild(route, sight), twap: hurry(twap) };
+  const { nowMs } = sight;
+  const moved = goTo(rushed, sight, { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs });
+  return { ...moved, events: [{ kind: "exit_forced", ...refOf(route), reason }] };
+}
+
+/** The route with a fresh child in place of the one that is over. */
+export function nextChild(route: Route, { book, market }: RouteSight): Route {
+  return {
+    ...route,
+    child: {
+      number: route.child.number + 1,
+      queuedMs: null,
+      startedMs: null,
+      midPx: midPxOf(book, market.tick) ?? route.decisionMidPx,
+      offsetBps: route.policy.offsetBps,
+      rejections: 0,
+      requotes: 0,
+      takerTries: 0,
+      filledBefore: route.filledLots,
+      isExplained: false,
+    },
+  };
+}
+
+/** What every row about a route carries. */
+export function refOf({ id, intentId, ticker, side, effect }: Route) {
+  return { routeId: id, intentId, ticker, side, effect };
+}
+
+function end(
+  route: Route,
+  sight: RouteSight,
+  { reason, isFailure }: { reason: string; isFailure: boolean },
+): Moved {
+  const { twap } = route;
+  const isComplete = openLots(route, sight) === 0;
+  if (twap === null) return isComplete ? complete(route, sight) : finish(route, sight, reason);
+  const failuresCount = isFailure ? twap.failuresCount + 1 : 0;
+  const told = sliceRow(route, twap, reason);
+  const dueMs = sliceDueMs(twap);
+  const kept = { ...route, twap: { ...twap, failuresCount } };
+  const isRefused = failuresCount >= FAILURES_MAX_COUNT;
+  const moved = isComplete
+    ? complete(kept, sight)
+    : dueMs === null || isRefused
+    ? finish(kept, sight, isRefused ? "twap_aborted_failures" : reason)
+    : goTo({ ...kept, child: { ...kept.child, startedMs: null } }, sight, {
+      kind: "slice",
+      notBeforeMs: Math.max(dueMs, sight.nowMs + backoffMs(twap, failuresCount)),
+    });
+  return { ...moved, events: [told, ...moved.events] };
+}
+
+function backoffMs({ intervalMs }: Schedule, failuresCount: number): number {
+  return failuresCount === 0 ? 0 : Math.min(intervalMs, RETRY_MS * 2 ** (failuresCount - 1));
+}
+
+/** The row of a slice that is over. */
+function sliceRow(route: Route, twap: Schedule, reason: string) {
+  return {
+    kind: "twap_slice" as const,
+    ...refOf(route),
+    index: twap.begunCount,
+    count: twap.slices.length,
+    plannedLots: targetLots(twap) - route.child.filledBefore,
+    filledLots: route.filledLots - route.child.filledBefore,
+    reason,
+  };
+}

@@ -1,0 +1,91 @@
+/** The taker path of a child: bounded crossing, and the unbounded market order of what must close. */
+import { buys } from "../types.ts";
+import { MS_PER_SECOND } from "../units.ts";
+import {
+  ackLatency,
+  childLots,
+  goTo,
+  isDust,
+  type Moved,
+  remainingLots,
+  type RouteSight,
+  send,
+  stay,
+} from "./child.ts";
+import { isSettled } from "./orders.ts";
+import { endChild, failed, giveUp } from "./outcome.ts";
+import { expectedSlippageBps, spreadBps, takerTicks, touchOf } from "./quote.ts";
+import type { Route, Step } from "./route.ts";
+import type { RouterRules } from "./rules.ts";
+
+const RETRY_MS = MS_PER_SECOND;
+/** Room above the expected slippage when the bound of a taker order is set. */
+const TAKER_ROOM_BPS = 2;
+
+/** Crosses the spread by an immediate-or-cancel order, if spread and depth allow it. */
+export function cross(
+  route: Route,
+  { sinceMs }: Extract<Step, { kind: "cross" }>,
+  sight: RouteSight,
+  rules: RouterRules,
+): Moved {
+  const { nowMs, book } = sight;
+  const touch = touchOf(book);
+  const direction = buys(route.side, route.effect);
+  const lots = childLots(route, sight, rules);
+  const cost = book === null ? null : expectedSlippageBps(book, { buys: direction, lots });
+  const blocked = touch === null
+    ? "no_book"
+    : spreadBps(touch) > sight.bucketMaxSpreadBps
+    ? "taker_blocked_spread"
+    : cost === null || cost > rules.maxSlippageBps
+    ? "taker_blocked_slippage"
+    : null;
+  if (blocked !== null || touch === null) {
+    const patient = nowMs - sinceMs < rules.windowMs;
+    if (!patient) return giveUp(route, sight, blocked ?? "no_book");
+    return goTo(route, sight, { kind: "cross", sinceMs, notBeforeMs: nowMs + RETRY_MS });
+  }
+  const boundBps = Math.max(rules.slipMaxBps, cost! + TAKER_ROOM_BPS);
+  const priceTicks = takerTicks(touch, { buys: direction, boundBps });
+  const sent = send(route, sight, { kind: "limit", tif: "IOC", lots, priceTicks }, "taker");
+  const { child } = sent.route;
+  const step: Step = { kind: "taker", clientId: sent.order!.clientId };
+  const tried = { ...child, takerTries: child.takerTries + 1 };
+  return { ...sent, route: { ...sent.route, child: tried, step } };
+}
+
+/** A crossing order is out, or has come back: filled, in part, or refused. */
+export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Moved {
+  const { order, nowMs } = sight;
+  if (order === null || !isSettled(order)) return stay(route, sight);
+  const known = { ...route, ackLatencyMs: route.ackLatencyMs ?? ackLatency(order) };
+  if (remainingLots(known, sight) === 0) return endChild(known, sight, "filled");
+  if (order.rejectCode !== null) return failed(known, sight, order.rejectCode);
+  if (route.step.kind === "market") {
+    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + RETRY_MS });
+  }
+  const next: Step = { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs };
+  if (order.filledLots >= order.lots) {
+    // A piece of a child that is larger than one order may be: the next piece.
+    return goTo({ ...known, child: { ...known.child, takerTries: 0 } }, sight, next);
+  }
+  if (isDust(known, sight)) return giveUp(known, sight, "dust");
+  if (known.child.takerTries >= rules.takerTriesMaxCount) {
+    return giveUp(known, sight, "taker_exhausted");
+  }
+  return goTo(known, sight, next);
+}
+
+/** A market order for what must close, as much as one order may carry. */
+export function strike(route: Route, sight: RouteSight): Moved {
+  const { market } = sight;
+  const remaining = remainingLots(route, sight);
+  const capped = Math.min(remaining, market.marketMaxLots);
+  const whole = capped - (capped % market.marketStepLots);
+  // Less than one market step: a close may go as it is, the exchange exempts it from the minimum.
+  const lots = whole > 0 ? whole : capped;
+  const sent = send(route, sight, { kind: "market", tif: null, lots, priceTicks: null }, "market");
+  const step: Step = { kind: "market", clientId: sent.order!.clientId };
+  return { ...sent, route: { ...sent.route, step } };
+}
