@@ -38,7 +38,7 @@ function operatorItems({ operator }: Memory): Attention[] {
   const { state, by, reason } = operator;
   if (state === "KILLED") return [{ id: "killed", level: "critical", args: [by, reason] }];
   if (state === "PAUSED") {
-    const level = by === "engine_fault" ? "critical" : "warn";
+    const level = by === "engine_fault" || by === "venue" ? "critical" : "warn";
     const id = by === "engine_fault" ? "engine_fault" : "entries_paused";
     return [{ id, level, args: [by, reason] }];
   }

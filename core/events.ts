@@ -102,6 +102,7 @@ export type EngineEvent =
   | OrderRef & {
     readonly kind: "order_reject";
     readonly code: RejectCode;
+    readonly venueCode: number | null;
     readonly message: string;
   }
   | OrderRef & { readonly kind: "order_cancel"; readonly reason: string }
@@ -282,7 +283,8 @@ export type EngineEvent =
       | "drawdown_latched"
       | "nav_anomaly"
       | "nav_level_accepted"
-      | "transfer";
+      | "transfer"
+      | "entries_paused";
     readonly navUsd: number | null;
     readonly note: string;
   };

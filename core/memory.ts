@@ -14,7 +14,7 @@ import type { Order } from "./router/orders.ts";
 import type { RoutingRecord } from "./router/record.ts";
 import type { Route } from "./router/route.ts";
 import { CALM_ROUTER, type RouterHealth } from "./router/health.ts";
-import type { Dict } from "./types.ts";
+import type { Dict, Entry } from "./types.ts";
 
 /** What every tick moves. */
 export type Pulse = {
@@ -62,6 +62,9 @@ export type Operator = {
   readonly reason: string | null;
 };
 
+/** An entry that waits until the leg on its other side has gone. */
+export type Flip = { readonly entry: Entry; readonly untilMs: number };
+
 export type Memory = {
   readonly lineage: Lineage;
   readonly startedMs: number;
@@ -74,6 +77,8 @@ export type Memory = {
   readonly registry: Registry;
   readonly orders: Dict<Order>;
   readonly routes: Dict<Route>;
+  /** Entries that wait for a leg to go, per symbol. */
+  readonly flips: Dict<Flip>;
   readonly booked: Dict<Booked>;
   /** The newest income row that has been booked. */
   readonly incomeId: number;
@@ -94,7 +99,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 3;
+export const MEMORY_FORM = 4;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -129,6 +134,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     registry: {},
     orders: {},
     routes: {},
+    flips: {},
     booked: {},
     incomeId: 0,
     differences: {},

@@ -45,15 +45,25 @@ export type Command =
 
 export type OrderStatus = "open" | "filled" | "cancelled" | "expired" | "rejected";
 
-/** Why a venue refused an order, in the words the router acts on. */
+/** Why a venue refused an order, in the words the router acts on (`router/errors.ts`). */
 export type RejectCode =
   | "post_only_would_take"
-  | "reduce_only_rejected"
+  | "not_filled"
   | "would_trigger"
-  | "insufficient_margin"
+  | "reduce_only_rejected"
   | "stop_exists"
   | "duplicate_id"
+  | "unknown_outcome"
+  | "throttled"
+  | "clock"
+  | "insufficient_margin"
   | "filter"
+  | "price_band"
+  | "too_many_orders"
+  | "symbol_closed"
+  | "credentials"
+  | "position_mode"
+  | "restricted"
   | "unavailable"
   | "other";
 
@@ -64,6 +74,8 @@ export type VenueEvent =
     readonly kind: "reject";
     readonly clientId: string;
     readonly code: RejectCode;
+    /** The venue's own code; null where it has none. */
+    readonly venueCode: number | null;
     readonly message: string;
     readonly atMs: number;
   }

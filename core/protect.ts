@@ -10,9 +10,9 @@ import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { updateNav } from "./nav.ts";
 import { obey, type OperatorCommand } from "./operator.ts";
-import type { RejectCode } from "./ports.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
+import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
 import { moveRoutes } from "./routes.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
 import type { Ticker } from "./types.ts";
@@ -30,6 +30,8 @@ import { begin, change, finish, type Step, type StepInput, tendOrders, type Work
 
 /** The dead-man switch is renewed this many times within its timeout. */
 const DEAD_MAN_BEATS = 3;
+/** Who has paused entries when the exchange's refusals say that none would be taken. */
+const VENUE = "venue";
 const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
 
 /** Decides everything that protects what is there. Pure and synchronous. */
@@ -46,6 +48,7 @@ export function protect(input: StepInput, said: readonly OperatorCommand[] = [])
   tendStops(work);
   tendOrders(work);
   moveRoutes(work);
+  heedRefusals(work);
   holdDeadMan(work);
   prune(work);
   settle(work);
@@ -105,6 +108,26 @@ function openResultUsd(work: Work): number {
   return sum;
 }
 
+/** A refusal that another try would meet again gives its symbol a rest, or stops entries. */
+function heedRefusals(work: Work): void {
+  const { nowMs } = work.seen;
+  for (const event of work.events) {
+    if (event.kind !== "order_reject") continue;
+    const { rests, pauses, meaning, code } = errorRule(event.code);
+    if (rests && event.effect === "open") {
+      const { tempo } = work.memory;
+      const untilMs = Math.max(nowMs + REFUSED_REST_MS, tempo.cooldownUntilMs[event.ticker] ?? 0);
+      const cooldownUntilMs = { ...tempo.cooldownUntilMs, [event.ticker]: untilMs };
+      change(work, { tempo: { ...tempo, cooldownUntilMs } });
+    }
+    if (!pauses || work.memory.operator.state !== "RUNNING") continue;
+    const reason = `${code}: ${meaning}`;
+    change(work, { operator: { state: "PAUSED", sinceMs: nowMs, by: VENUE, reason } });
+    const navUsd = work.memory.nav.level?.navUsd ?? null;
+    work.events.push({ kind: "account_rule", rule: "entries_paused", navUsd, note: reason });
+  }
+}
+
 /**
  * While quotes rest, the venue is told again and again that somebody is here; when the process
  * dies it takes them back by itself. Protective stops are not quotes and stay.
@@ -147,17 +170,9 @@ function settle(work: Work): void {
   change(work, { attention, pulse: { ...work.memory.pulse, wakeMs: wakeAt(work) } });
 }
 
-/** Refusals that are part of the game: a price moved, or what was to be closed is gone already. */
-const EXPECTED: ReadonlySet<RejectCode> = new Set([
-  "post_only_would_take",
-  "reduce_only_rejected",
-  "would_trigger",
-  "stop_exists",
-]);
-
 /** True for what says that the venue, or the way to it, does not work. */
 function isVenueError(event: EngineEvent): boolean {
-  if (event.kind === "order_reject") return !EXPECTED.has(event.code);
+  if (event.kind === "order_reject") return !errorRule(event.code).isExpected;
   return event.kind === "order_unknown";
 }
 
@@ -172,6 +187,7 @@ export function wakeAt(work: Work): number {
     ...Object.values(memory.pulse.deadManMs).map((ms) =>
       ms + rules.router.deadManMs / DEAD_MAN_BEATS
     ),
+    ...Object.values(memory.flips).map(({ untilMs }) => untilMs),
     memory.nav.pending === null ? null : memory.nav.pending.lastMs + NAV_RECHECK_MS,
   ];
   let wakeMs = Infinity;

@@ -2,6 +2,7 @@
  * The second step of a tick: screen what closed, ask the gate, start routes. Everything in here
  * adds risk, so the shell may drop it as a whole; what `protect` decided stands without it.
  */
+import { beginFlip, type EndedFlips, oppositeOf, takeFlips } from "./flips.ts";
 import { countTick } from "./diagnostics.ts";
 import type { VetoEvent } from "./events.ts";
 import { wakeAt } from "./protect.ts";
@@ -25,7 +26,11 @@ import { reserveEntry, withoutLeg, worldOf } from "./world.ts";
 export function seek(input: StepInput): Step {
   const work = begin(input);
   const { memory, seen, rules, past } = work;
-  if (seen.nowMs < memory.pulse.nextScreenMs) return finish(work);
+  const flips = takeFlips(work);
+  if (seen.nowMs < memory.pulse.nextScreenMs) {
+    if (flips.ready.length + flips.late.length > 0) between(work, flips);
+    return finish(work);
+  }
   watchRouting(work, memory.pulse.screenedMs);
   let world = worldOf(work.memory, { market: seen.market, past, rules });
   const { nav } = world.account;
@@ -46,6 +51,7 @@ export function seek(input: StepInput): Step {
     const emittedMs = { ...memory.emittedMs, ...Object.fromEntries(screened.emitted) };
     change(work, { emittedMs });
   }
+  world = concludeFlips(work, flips, world);
   for (const entry of screened.entries) world = consider(work, entry, world);
   tune(work, world);
   conclude(work, screened.signals);
@@ -62,18 +68,32 @@ export function shrinkOf({ past, rules }: Pick<Work, "past" | "rules">, world: W
   });
 }
 
+/** Flips that ended between two screenings. */
+function between(work: Work, flips: EndedFlips): void {
+  const { seen: { market, nowMs }, past, rules } = work;
+  concludeFlips(work, flips, worldOf(work.memory, { market, past, rules }));
+  const { counters } = work.memory;
+  change(work, { counters: countTick(counters, { nowMs, signals: 0, events: work.events }) });
+  change(work, { pulse: { ...work.memory.pulse, wakeMs: wakeAt(work) } });
+}
+
+/** The leg has gone: the entry is asked about afresh. What took too long is told and forgotten. */
+function concludeFlips(work: Work, { ready, late }: EndedFlips, world: World): World {
+  for (const entry of late) work.events.push(refusalRow(entry, "flip_timeout", world));
+  return ready.reduce((before, entry) => consider(work, entry, before), world);
+}
+
 /** Asks the gate about one entry and starts its route; the next entry sees it as reserved. */
 function consider(work: Work, entry: Entry, world: World): World {
   const { seen, rules } = work;
-  const opposite = positionKey(entry.ticker, entry.side === "LONG" ? "SHORT" : "LONG");
-  const judged = withoutLeg(world, opposite, work);
+  const judged = withoutLeg(world, oppositeOf(entry), work);
   const verdict = vet(entry, judged, rules.limits);
   if (verdict.kind === "vetoed") {
     work.events.push(vetoRow(entry, verdict, judged));
     return world;
   }
   if (judged !== world) {
-    work.events.push(refusalRow(entry, "opposite_leg_open", world));
+    if (!beginFlip(work, entry)) work.events.push(refusalRow(entry, "opposite_leg_open", world));
     return world;
   }
   const market = seen.market.market(entry.ticker);
@@ -140,21 +160,21 @@ function vetoRow(
 }
 
 /** Why an approved entry gets no route. */
-export type Refused = RouteRefusal | "opposite_leg_open";
+export type Refused = RouteRefusal | "opposite_leg_open" | "flip_timeout";
 
 /** The gate had no objection, but no route can be started. */
 function refusalRow(entry: Entry, reason: Refused, world: World) {
-  const key = positionKey(entry.ticker, entry.side === "LONG" ? "SHORT" : "LONG");
+  const isFilter = reason !== "opposite_leg_open" && reason !== "flip_timeout";
   const row: VetoEvent = {
     ...rowOf(entry, world),
     stage: "route",
     reason,
     codes: [reason],
-    gate: reason === "opposite_leg_open" ? "one_leg_a_symbol" : "exchange_filters",
+    gate: isFilter ? "exchange_filters" : "one_leg_a_symbol",
     thresholds: {},
-    observations: reason === "opposite_leg_open"
-      ? { opposite_usd: world.legs[key]?.notionalUsd ?? null }
-      : { notional_usd: entry.grossUsd, price: entry.refPx },
+    observations: isFilter
+      ? { notional_usd: entry.grossUsd, price: entry.refPx }
+      : { opposite_usd: world.legs[oppositeOf(entry)]?.notionalUsd ?? null },
     maxNotionalUsd: null,
   };
   return row;

@@ -92,6 +92,7 @@ export const EXIT_REASONS = [
   "sl_venue",
   "liquidation",
   "external",
+  "flip",
   "seed_breach",
   "unprotected",
 ] as const;

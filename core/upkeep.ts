@@ -12,6 +12,7 @@ import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from
 import { atr } from "./indicators.ts";
 import { vetReduce } from "./risk/mod.ts";
 import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
+import type { Route } from "./router/route.ts";
 import { planReduce } from "./router/plan.ts";
 import { makeUrgent, routeOrderId } from "./router/advance.ts";
 import { routingOf } from "./routing.ts";
@@ -166,11 +167,17 @@ export function upkeepDeadlines(work: Work): (number | null)[] {
   return deadlines;
 }
 
-function startExit(work: Work, key: PositionKey, guard: Guard, due: Due): void {
+/** Starts to close a leg; its route, or null where there is nothing that could be closed. */
+export function startExit(
+  work: Work,
+  key: PositionKey,
+  guard: Guard,
+  due: Due,
+): Route | null {
   const { seen, rules, memory } = work;
   const holding = memory.holdings[key];
   const market = seen.market.market(guard.ticker);
-  if (holding === undefined || market === null) return;
+  if (holding === undefined || market === null) return null;
   const reduce = reduceIntent({
     ticker: guard.ticker,
     side: guard.side,
@@ -209,6 +216,7 @@ function startExit(work: Work, key: PositionKey, guard: Guard, due: Due): void {
     routes: { ...work.memory.routes, [route.id]: route },
     registry: { ...work.memory.registry, [key]: armed },
   });
+  return route;
 }
 
 /** An exit whose route is over while the leg is not flat starts again: it never gives up. */

@@ -131,7 +131,13 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
         status: "NEW",
       };
     case "order_reject":
-      return { ...orderOf(event), code: event.code, message: event.message, status: "REJECTED" };
+      return {
+        ...orderOf(event),
+        code: event.code,
+        venue_code: event.venueCode,
+        message: event.message,
+        status: "REJECTED",
+      };
     case "order_cancel":
       return { ...orderOf(event), reason: event.reason };
     case "order_unknown":

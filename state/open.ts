@@ -155,7 +155,7 @@ async function recoverMemory(
 
 /**
  * What the operator state is at a start: KILLED when the environment says so; a pause that a fault
- * of the engine caused ends with the process that had it.
+ * of the engine or a refusal of the exchange caused ends with the process that had it.
  */
 function startState(memory: Memory, killed: boolean): Memory {
   const { operator, pulse } = memory;
@@ -165,7 +165,8 @@ function startState(memory: Memory, killed: boolean): Memory {
   });
   if (killed) return operator.state === "KILLED" ? memory : change("KILLED", "KILL_SWITCH");
   const released = operator.state === "KILLED" && operator.by === "KILL_SWITCH";
-  const faulted = operator.state === "PAUSED" && operator.by === "engine_fault";
+  const faulted = operator.state === "PAUSED" &&
+    (operator.by === "engine_fault" || operator.by === "venue");
   return released || faulted ? change("RUNNING", "start") : memory;
 }
 

@@ -250,6 +250,7 @@ export function child(changes: Partial<Child> = {}): Child {
     rejections: 0,
     requotes: 0,
     takerTries: 0,
+    retries: 0,
     filledBefore: 0,
     isExplained: false,
     ...changes,

@@ -25,7 +25,7 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
   [/^core\/(rules|past|diagnostics|memory|screener)\.ts$/, 2],
   [
-    /^core\/(work|world|operator|absorb|upkeep|attention|protect|seek|routes|routing|scoring)\.ts$/,
+    /^core\/(work|world|operator|absorb|upkeep|attention|protect|seek|routes|routing|scoring|flips)\.ts$/,
     3,
   ],
   [/^core\/(executor|replay)\.ts$/, 4],
@@ -43,6 +43,7 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
   [/^core\/nav\.ts$/, "core/drawdown.ts", "a drawdown is judged where NAV is believed"],
   [/^core\/router\//, "core/regimes.ts", "the range of the market is a term of an offset (type)"],
   [/^core\/venues\//, "core/router/normalize.ts", "an exchange spells filters, one reader"],
+  [/^core\/venues\//, "core/router/errors.ts", "an exchange spells refusals, one table"],
   [/^core\/venues\//, "core/router/rules.ts", "books are as wide as their bucket (type)"],
 ];
 

@@ -2,7 +2,13 @@
 import type { ExitReason, Reduce, Side, Ticker } from "../types.ts";
 
 /** Reasons that must not wait for a better price. */
-const URGENT: ReadonlySet<ExitReason> = new Set(["sl", "trail", "seed_breach", "unprotected"]);
+const URGENT: ReadonlySet<ExitReason> = new Set([
+  "sl",
+  "trail",
+  "flip",
+  "seed_breach",
+  "unprotected",
+]);
 
 /** True for an exit that takes what the market gives, at once. */
 export function isUrgent(reason: ExitReason): boolean {

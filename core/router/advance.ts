@@ -85,7 +85,7 @@ export function makeUrgent(
       makerVetoes: ["reduce_only_urgent"],
       twap: route.twap === null ? null : hurry(route.twap),
       withdrawnId: isOut ? order.clientId : route.withdrawnId,
-      step: { kind: "strike", notBeforeMs: nowMs },
+      step: { kind: "strike", notBeforeMs: nowMs, isBanded: false },
     },
     order: taken?.order ?? order,
     commands: taken?.commands ?? [],
@@ -118,7 +118,7 @@ function step(route: Route, sight: RouteSight, rules: RouterRules): Moved {
     case "market":
       return crossed(route, sight, rules);
     case "strike":
-      return ready(route, sight, now.notBeforeMs, () => strike(route, sight));
+      return ready(route, sight, now.notBeforeMs, () => strike(route, now, sight));
     case "ended":
       return stay(route, sight);
     default:

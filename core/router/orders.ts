@@ -8,6 +8,7 @@ import type { EngineEvent } from "../events.ts";
 import type { Command, NewOrder, OrderStatus, RejectCode, VenueEvent } from "../ports.ts";
 import { MS_PER_SECOND } from "../units.ts";
 import type { Account, Reading, Trade } from "../types.ts";
+import { errorRule } from "./errors.ts";
 import type { RouterRules } from "./rules.ts";
 import type { Submission } from "./shortfall.ts";
 
@@ -123,9 +124,16 @@ export function hearOrder(order: Order, told: Told): readonly [Order, readonly E
       return [{ ...order, state, ackMs: told.atMs, query: null }, [event]];
     }
     case "reject": {
-      const { code, message, atMs } = told;
+      const { code, venueCode, message, atMs } = told;
+      if (errorRule(code).entry === "ask") return doubt(order, atMs);
       const ended = end(order, { status: "rejected", executedLots: 0, atMs });
-      const event = { kind: "order_reject", ...reference(order), code, message } as const;
+      const event = {
+        kind: "order_reject",
+        ...reference(order),
+        code,
+        venueCode,
+        message,
+      } as const;
       return [{ ...ended, rejectCode: code }, [event]];
     }
     case "done": {
@@ -137,6 +145,14 @@ export function hearOrder(order: Order, told: Told): readonly [Order, readonly E
     default:
       return unreachable(told);
   }
+}
+
+/** The venue's answer leaves open whether the order exists: it is asked about at once. */
+function doubt(order: Order, atMs: number): readonly [Order, readonly EngineEvent[]] {
+  if (order.query !== null) return [order, []];
+  const silentMs = Math.max(0, atMs - order.sentMs);
+  const event = { kind: "order_unknown", ...reference(order), silentMs } as const;
+  return [questionOrder(order, atMs), [event]];
 }
 
 /** Counts one booked trade; the venue's own count stays what it said. */

@@ -3,7 +3,9 @@
  * never does: where quoting and bounded crossing have failed it strikes, whatever the book says.
  */
 import type { RouteStatus } from "../events.ts";
+import type { RejectCode } from "../ports.ts";
 import { MS_PER_SECOND } from "../units.ts";
+import { type ErrorRule, errorRule, RETRIES_MAX_COUNT } from "./errors.ts";
 import { goTo, type Moved, openLots, type RouteSight, stay } from "./child.ts";
 import { midPxOf } from "./quote.ts";
 import type { Route } from "./route.ts";
@@ -20,16 +22,45 @@ export function endChild(route: Route, sight: RouteSight, reason: string): Moved
 /** A close goes on by market order whatever the book looks like; an entry's child ends here. */
 export function giveUp(route: Route, sight: RouteSight, reason: string): Moved {
   if (route.effect === "open") return endChild(route, sight, reason);
-  const forced = goTo(route, sight, { kind: "strike", notBeforeMs: sight.nowMs });
+  const forced = goTo(route, sight, {
+    kind: "strike",
+    notBeforeMs: sight.nowMs,
+    isBanded: false,
+  });
   return { ...forced, events: [{ kind: "exit_forced", ...refOf(route), reason }] };
 }
 
-/** The venue refused: an entry's child ends with the code, a close tries again with more patience. */
-export function failed(route: Route, sight: RouteSight, code: string): Moved {
+/** The venue refused an order: what follows stands in the table of errors. */
+export function failed(route: Route, sight: RouteSight, code: RejectCode): Moved {
+  const rule = errorRule(code);
+  const { nowMs } = sight;
+  const isNotExecuted = rule.entry === "retry";
+  const isPatient = !route.urgent && route.child.retries < RETRIES_MAX_COUNT;
+  if (isNotExecuted && isPatient) return again(route, sight, rule);
   if (route.effect === "open") return end(route, sight, { reason: code, isFailure: true });
-  const waitMs = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** route.failures);
-  const again = { ...route, failures: route.failures + 1 };
-  return goTo(again, sight, { kind: "strike", notBeforeMs: sight.nowMs + waitMs });
+  const strike = (waitMs: number, isBanded: boolean) =>
+    goTo(
+      { ...route, failures: route.failures + 1 },
+      sight,
+      { kind: "strike", notBeforeMs: nowMs + waitMs, isBanded },
+    );
+  if (rule.exit === "strike") return strike(0, false);
+  if (rule.exit === "banded") return strike(isBanded(route) ? RETRY_MS : 0, true);
+  const waitMs = rule.waitMs * 2 ** route.failures;
+  return strike(Math.min(RETRY_MAX_MS, waitMs), isBanded(route));
+}
+
+function isBanded({ step }: Route): boolean {
+  return "isBanded" in step && step.isBanded;
+}
+
+/** The same again a little later: nothing of it was executed. */
+function again(route: Route, sight: RouteSight, { waitMs }: ErrorRule): Moved {
+  const { child, step } = route;
+  const { nowMs } = sight;
+  const tried = { ...route, child: { ...child, retries: child.retries + 1 } };
+  const next = { sinceMs: nowMs, notBeforeMs: nowMs + waitMs * 2 ** child.retries };
+  return goTo(tried, sight, { kind: step.kind === "maker" ? "quote" : "cross", ...next });
 }
 
 /** The whole route is over. */
@@ -74,6 +105,7 @@ export function nextChild(route: Route, { book, market }: RouteSight): Route {
       rejections: 0,
       requotes: 0,
       takerTries: 0,
+      retries: 0,
       filledBefore: route.filledLots,
       isExplained: false,
     },

@@ -107,6 +107,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
       rejections: 0,
       requotes: 0,
       takerTries: 0,
+      retries: 0,
       filledBefore: 0,
       isExplained: false,
     },
@@ -130,7 +131,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
 function firstStep(
   { urgent, isSliced, nowMs }: { urgent: boolean; isSliced: boolean; nowMs: number },
 ): Step {
-  if (urgent) return { kind: "strike", notBeforeMs: nowMs };
+  if (urgent) return { kind: "strike", notBeforeMs: nowMs, isBanded: false };
   if (isSliced) return { kind: "slice", notBeforeMs: nowMs };
   return { kind: "quote", sinceMs: nowMs, notBeforeMs: nowMs };
 }

@@ -32,9 +32,9 @@ export type Step =
   /** A bounded immediate-or-cancel order is out. */
   | { readonly kind: "taker"; readonly clientId: string }
   /** About to send a market order. */
-  | { readonly kind: "strike"; readonly notBeforeMs: number }
-  /** A market order is out. */
-  | { readonly kind: "market"; readonly clientId: string }
+  | { readonly kind: "strike"; readonly notBeforeMs: number; readonly isBanded: boolean }
+  /** A market order is out, or one within a band around mark where the venue wants that. */
+  | { readonly kind: "market"; readonly clientId: string; readonly isBanded: boolean }
   | { readonly kind: "ended"; readonly status: RouteStatus; readonly reason: string };
 
 /** The piece of a route that works at the moment: all of it, or one slice. */
@@ -50,6 +50,8 @@ export type Child = {
   readonly rejections: number;
   readonly requotes: number;
   readonly takerTries: number;
+  /** Orders that the venue has not executed for reasons of its own. */
+  readonly retries: number;
   /** Filled of the parent before this child began. */
   readonly filledBefore: number;
   /** Whether it has been told which way it goes, and why. */

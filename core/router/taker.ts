@@ -1,6 +1,6 @@
 /** The taker path of a child: bounded crossing, and the unbounded market order of what must close. */
-import { buys } from "../types.ts";
-import { MS_PER_SECOND } from "../units.ts";
+import { buys, type Market } from "../types.ts";
+import { BPS_PER_UNIT, MS_PER_SECOND } from "../units.ts";
 import {
   ackLatency,
   childLots,
@@ -19,6 +19,8 @@ import type { Route, Step } from "./route.ts";
 import type { RouterRules } from "./rules.ts";
 
 const RETRY_MS = MS_PER_SECOND;
+/** How far from the touch a close goes that may not go by market order. */
+const BAND_BPS = 0.01 * BPS_PER_UNIT;
 /** Room above the expected slippage when the bound of a taker order is set. */
 const TAKER_ROOM_BPS = 2;
 
@@ -63,7 +65,8 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
   if (remainingLots(known, sight) === 0) return endChild(known, sight, "filled");
   if (order.rejectCode !== null) return failed(known, sight, order.rejectCode);
   if (route.step.kind === "market") {
-    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + RETRY_MS });
+    const { isBanded } = route.step;
+    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + RETRY_MS, isBanded });
   }
   const next: Step = { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs };
   if (order.filledLots >= order.lots) {
@@ -77,15 +80,39 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
   return goTo(known, sight, next);
 }
 
-/** A market order for what must close, as much as one order may carry. */
-export function strike(route: Route, sight: RouteSight): Moved {
-  const { market } = sight;
+/**
+ * A market order for what must close, as much as one order may carry. Where the venue has refused
+ * that as too far from mark, an immediate-or-cancel order within a band.
+ */
+export function strike(
+  route: Route,
+  { isBanded }: Extract<Step, { kind: "strike" }>,
+  sight: RouteSight,
+): Moved {
+  const { market, book } = sight;
   const remaining = remainingLots(route, sight);
-  const capped = Math.min(remaining, market.marketMaxLots);
-  const whole = capped - (capped % market.marketStepLots);
-  // Less than one market step: a close may go as it is, the exchange exempts it from the minimum.
-  const lots = whole > 0 ? whole : capped;
-  const sent = send(route, sight, { kind: "market", tif: null, lots, priceTicks: null }, "market");
-  const step: Step = { kind: "market", clientId: sent.order!.clientId };
+  const touch = isBanded ? touchOf(book) : null;
+  const sent = touch === null
+    ? send(route, sight, {
+      kind: "market",
+      tif: null,
+      lots: marketLots(remaining, market),
+      priceTicks: null,
+    }, "market")
+    : send(route, sight, {
+      kind: "limit",
+      tif: "IOC",
+      lots: Math.min(remaining, market.maxLots),
+      priceTicks: takerTicks(touch, { buys: buys(route.side, route.effect), boundBps: BAND_BPS }),
+    }, "market");
+  const step: Step = { kind: "market", clientId: sent.order!.clientId, isBanded };
   return { ...sent, route: { ...sent.route, step } };
+}
+
+/** Whole market steps up to the largest order. */
+function marketLots(remaining: number, { marketMaxLots, marketStepLots }: Market): number {
+  const capped = Math.min(remaining, marketMaxLots);
+  const whole = capped - (capped % marketStepLots);
+  // Less than one market step: a close may go as it is, the exchange exempts it from the minimum.
+  return whole > 0 ? whole : capped;
 }

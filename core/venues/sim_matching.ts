@@ -4,7 +4,8 @@
  */
 import { assert } from "../assert.ts";
 import { unitsToNumber } from "../increments.ts";
-import type { NewOrder, RejectCode } from "../ports.ts";
+import type { NewOrder } from "../ports.ts";
+import { rejectCodeOf } from "../router/errors.ts";
 import { type Book, buys, type Market, type Side, signOf, type Trade } from "../types.ts";
 import { BPS_PER_UNIT } from "../units.ts";
 import { topLots } from "./sim_book.ts";
@@ -17,12 +18,12 @@ export function place(desk: SimDesk, order: NewOrder): void {
   const { clientId, ticker } = order;
   const { orders, done, nowMs } = desk.state;
   if (orders[clientId] !== undefined || done[clientId] !== undefined) {
-    return reject(desk, clientId, "duplicate_id", "this client order id has been used");
+    return reject(desk, clientId, -4116, "this client order id has been used");
   }
   const market = desk.feed.market(ticker);
   const book = desk.book(ticker);
   if (market === null || book === null) {
-    return reject(desk, clientId, "unavailable", `${ticker} is not trading`);
+    return reject(desk, clientId, -4141, `${ticker} is not trading`);
   }
   if (order.kind === "stop_market") return placeStop(desk, order);
   const refused = refusal(desk, order, market, book);
@@ -40,31 +41,31 @@ function refusal(
   order: NewOrder,
   market: Market,
   book: Book,
-): [RejectCode, string] | null {
+): [venueCode: number, message: string] | null {
   const { lots, priceTicks, kind, effect } = order;
   const [smallest, largest] = kind === "market"
     ? [market.marketMinLots, market.marketMaxLots]
     : [market.minLots, market.maxLots];
   if (!Number.isInteger(lots) || lots < smallest || lots > largest) {
-    return ["filter", `${lots} lots are outside ${smallest} to ${largest}`];
+    return [-4005, `${lots} lots are outside ${smallest} to ${largest}`];
   }
   if (kind === "limit" && (priceTicks === null || priceTicks < market.minTicks)) {
-    return ["filter", "price below the smallest"];
+    return [-4014, "price below the smallest"];
   }
   if (effect === "close") {
     const held = desk.state.positions[`${order.ticker}:${order.side}`]?.lots ?? 0;
     const tooMuch = desk.rules.positionMode === "hedge" ? lots > held : held === 0;
-    if (tooMuch) return ["reduce_only_rejected", `the position holds ${held} lots`];
+    if (tooMuch) return [-2022, `the position holds ${held} lots`];
   }
   if (order.tif === "GTX" && crosses(order, book)) {
-    return ["post_only_would_take", "the order would immediately match and take"];
+    return [-5022, "the order would immediately match and take"];
   }
   if (effect === "open") {
     const px = unitsToNumber(priceTicks ?? book.asks[0]!.priceTicks, market.tick);
     const usd = px * unitsToNumber(lots, market.lot);
-    if (usd < market.minNotionalUsd) return ["filter", "below the smallest notional"];
+    if (usd < market.minNotionalUsd) return [-4164, "below the smallest notional"];
     if (usd / order.leverage > desk.freeMarginUsd()) {
-      return ["insufficient_margin", "margin is insufficient"];
+      return [-2019, "margin is insufficient"];
     }
   }
   return null;
@@ -74,17 +75,17 @@ function placeStop(desk: SimDesk, order: NewOrder): void {
   const { clientId, ticker, side, stopTicks } = order;
   const leg = desk.state.positions[`${ticker}:${side}`];
   if (leg === undefined || stopTicks === null) {
-    return reject(desk, clientId, "reduce_only_rejected", "no position to close");
+    return reject(desk, clientId, -2022, "no position to close");
   }
   const rival = Object.values(desk.state.orders).some((other) =>
     other.closePosition && other.ticker === ticker && other.side === side
   );
-  if (rival) return reject(desk, clientId, "stop_exists", "a closing stop rests already");
+  if (rival) return reject(desk, clientId, -4130, "a closing stop rests already");
   const market = desk.feed.market(ticker)!;
   const stopPx = unitsToNumber(stopTicks, market.tick);
   const mark = desk.mark(ticker)!;
   if (signOf(side) * (mark.px - stopPx) <= 0) {
-    return reject(desk, clientId, "would_trigger", "the stop would trigger at once");
+    return reject(desk, clientId, -2021, "the stop would trigger at once");
   }
   const { nowMs } = desk.state;
   accept(desk, { ...order, acceptedMs: nowMs, filledLots: 0, queueLots: 0 });
@@ -96,10 +97,11 @@ function accept(desk: SimDesk, order: SimOrder): void {
   desk.tell({ kind: "ack", clientId: order.clientId, atMs: nowMs });
 }
 
-function reject(desk: SimDesk, clientId: string, code: RejectCode, message: string): void {
+function reject(desk: SimDesk, clientId: string, venueCode: number, message: string): void {
   const { nowMs } = desk.state;
+  const code = rejectCodeOf(venueCode, message);
   desk.commit({ k: "reject", at: nowMs, clientId, code });
-  desk.tell({ kind: "reject", clientId, code, message, atMs: nowMs });
+  desk.tell({ kind: "reject", clientId, code, venueCode, message, atMs: nowMs });
 }
 
 /** Takes what the book offers up to the order's price, and ends the order. */

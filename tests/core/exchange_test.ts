@@ -75,7 +75,7 @@ Deno.test("filters, margin and ids are checked on arrival", () => {
   assert.deepEqual(told({ lots: 2.5 }), ["reject filter"]);
   assert.deepEqual(told({ lots: 2_000_000 }), ["reject filter"]);
   assert.deepEqual(told({ priceTicks: 0 }), ["reject filter"]);
-  assert.deepEqual(told({ ticker: "NOUSDT" as Ticker }), ["reject unavailable"]);
+  assert.deepEqual(told({ ticker: "NOUSDT" as Ticker }), ["reject symbol_closed"]);
   assert.deepEqual(told({ lots: 20 }, { walletUsd: 1_000 }), ["reject insufficient_margin"]);
   assert.equal(told({ lots: 20, leverage: 2 }, { walletUsd: 1_000 })[0], "ack");
   const twice = calm().send([place({ priceTicks: 599_000 })]).send([place()]);

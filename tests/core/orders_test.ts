@@ -104,6 +104,7 @@ Deno.test("a rejected order keeps the venue's word for it", () => {
     kind: "reject",
     clientId: "c-1",
     code: "post_only_would_take",
+    venueCode: -5022,
     message: "would take",
     atMs: T0 + 9,
   });

@@ -163,7 +163,7 @@ Deno.test("a symbol rests after a stop-loss, not after a target", () => {
       effect: "close",
       exitReason: reason,
       clientIds: ["c-1"],
-      step: { kind: "market", clientId: "c-1" },
+      step: { kind: "market", clientId: "c-1", isBanded: false },
     });
     const leaving = withLeg({
       orders: { "c-1": order({ ownerId: "r:x", effect: "close", tif: null, kind: "market" }) },
@@ -282,6 +282,7 @@ Deno.test("errors of the venue are counted, refusals that belong to the game are
     kind: "reject",
     clientId: "c-1",
     code,
+    venueCode: null,
     message: "",
     atMs: T0,
   });

@@ -75,7 +75,14 @@ class Play {
 
   reject(code: RejectCode): this {
     const { clientId } = this.order!;
-    return this.hear({ kind: "reject", clientId, code, message: code, atMs: this.nowMs });
+    return this.hear({
+      kind: "reject",
+      clientId,
+      code,
+      venueCode: null,
+      message: code,
+      atMs: this.nowMs,
+    });
   }
 
   fill(lots: number, maker = true): this {
@@ -284,7 +291,8 @@ Deno.test("an urgent exit goes to market at once and does not stop before it is 
 Deno.test("a refused exit tries again with growing patience, a refused entry ends", () => {
   const entering = new Play(route()).tick().reject("insufficient_margin").tick();
   assert.equal(entering.end, "EXPIRED: insufficient_margin");
-  const exit = new Play(closing({ step: { kind: "strike", notBeforeMs: T0 } })).tick();
+  const exit = new Play(closing({ step: { kind: "strike", notBeforeMs: T0, isBanded: false } }))
+    .tick();
   const waits: number[] = [];
   for (let i = 0; i < 7; i++) {
     exit.reject("unavailable").tick();
@@ -308,9 +316,13 @@ Deno.test("what exceeds the exchange's largest order goes in near-equal parts", 
   const sight = { market: small, heldLots: 100 };
   const quoted = new Play(route({ lots: 100 })).tick(0, sight);
   assert.equal(quoted.last.lots, 25);
-  const struck = new Play(closing({ lots: 100, step: { kind: "strike", notBeforeMs: T0 } }));
+  const struck = new Play(
+    closing({ lots: 100, step: { kind: "strike", notBeforeMs: T0, isBanded: false } }),
+  );
   assert.equal(struck.tick(0, sight).last.lots, 18, "whole market steps up to the largest");
-  const rest = new Play(closing({ lots: 2, step: { kind: "strike", notBeforeMs: T0 } }));
+  const rest = new Play(
+    closing({ lots: 2, step: { kind: "strike", notBeforeMs: T0, isBanded: false } }),
+  );
   assert.equal(rest.tick(0, sight).last.lots, 2, "less than a step goes as it is");
 });
 

@@ -6,7 +6,7 @@ import { Past } from "../../core/past.ts";
 import type { MarketView } from "../../core/ports.ts";
 import { seek } from "../../core/seek.ts";
 import { netUsdOf, reserveEntry, withoutLeg, worldOf } from "../../core/world.ts";
-import { approvedEntry, BTC, ETH, freeze, holding, route, T0 } from "../fixtures.ts";
+import { approvedEntry, BTC, ETH, freeze, guard, holding, route, T0 } from "../fixtures.ts";
 import { candles, observation as seen, rules } from "../fixtures_run.ts";
 
 const RULES = rules();
@@ -106,7 +106,7 @@ const QUARTER = 900_000;
 const [BTC_BAND] = strategyConfig.strategies;
 
 /** One tick in which the band strategy wants to buy BTC. */
-function dip(memory: Partial<Memory>) {
+function dip(memory: Partial<Memory>, { afterMs = 0 }: { afterMs?: number } = {}) {
   const by = rules({
     baseMs: QUARTER,
     changes: { "strategy_config.json": { ...strategyConfig, strategies: [BTC_BAND] } },
@@ -127,16 +127,24 @@ function dip(memory: Partial<Memory>) {
     dayPeakUsd: 10_000,
     hourly: { [String(T0)]: 10_000 },
   };
-  const pulse = { ...MEMORY.pulse, nowMs: T0, screenedMs: T0 - 1, nextScreenMs: T0 };
-  const at = freeze({ ...MEMORY, nav, pulse, ...memory });
-  const step = seek({
-    memory: at,
-    seen: seen({ nowMs: T0, px: list.at(-1)!.close }),
-    rules: by,
-    past,
+  const nowMs = T0 + afterMs;
+  const pulse = {
+    ...MEMORY.pulse,
+    nowMs,
+    accountOk: true,
+    screenedMs: T0 - 1,
+    nextScreenMs: afterMs === 0 ? T0 : T0 + 60_000,
+  };
+  const at = freeze({
+    ...MEMORY,
+    nav: { ...nav, level: { ...level, atMs: nowMs } },
+    pulse,
+    ...memory,
   });
+  const px = list.at(-1)!.close + afterMs / 1_000;
+  const step = seek({ memory: at, seen: seen({ nowMs, px }), rules: by, past });
   const vetoes = step.events.flatMap((event) => event.kind === "veto" ? [event] : []);
-  return { ...step, vetoes };
+  return { ...step, vetoes, px };
 }
 
 Deno.test("an approved entry starts a route and is remembered by the pace of trading", () => {
@@ -147,16 +155,61 @@ Deno.test("an approved entry starts a route and is remembered by the pace of tra
   assert.deepEqual(memory.tempo.attemptsMs, [T0]);
 });
 
-Deno.test("a flip asks the gate first, then waits until the old leg is gone", () => {
-  const short = { "BTCUSDT:SHORT": holding({ side: "SHORT", lots: 100, strategyId: "btc_m15" }) };
-  const { memory, vetoes } = dip({ holdings: short });
-  assert.deepEqual(vetoes.map(({ stage, reason }) => [stage, reason]), [
-    ["route", "opposite_leg_open"],
+Deno.test("a flip asks the gate first, then closes the old leg, then asks again", () => {
+  const leg = holding({ side: "SHORT", lots: 100, strategyId: "btc_m15" });
+  const held = {
+    holdings: { "BTCUSDT:SHORT": leg },
+    registry: { "BTCUSDT:SHORT": guard({ side: "SHORT", strategyId: "btc_m15" }) },
+  };
+  const began = dip(held);
+  assert.deepEqual(began.vetoes, []);
+  const [route] = Object.values(began.memory.routes);
+  assert.deepEqual([route?.effect, route?.exitReason, route?.side], ["close", "flip", "SHORT"]);
+  assert.equal(
+    began.commands.filter(({ kind }) => kind === "place").length,
+    1,
+    "nothing opens yet",
+  );
+  const flip = began.memory.flips[BTC]!;
+  assert.deepEqual([flip.entry.side, flip.untilMs], ["LONG", T0 + 30_000]);
+
+  const later = (changes: Parameters<typeof dip>[0], afterMs: number) =>
+    dip({ ...changes, flips: { [BTC]: flip } }, { afterMs });
+  const waits = later({ ...held, routes: began.memory.routes }, 1_000);
+  assert.deepEqual([waits.commands, waits.memory.flips[BTC]], [[], flip], "the leg is still there");
+  const flat = later({}, 1_000);
+  const [entered] = Object.values(flat.memory.routes);
+  assert.deepEqual([entered?.effect, entered?.side], ["open", "LONG"]);
+  assert.deepEqual(flat.memory.flips, {});
+  const moved = flip.entry.levels.slPx! / flip.entry.refPx;
+  assert.ok(
+    Math.abs(entered!.levels!.slPx! / flat.px - moved) < 1e-12,
+    "levels keep their distance",
+  );
+  const late = later(held, 30_000);
+  assert.deepEqual(late.vetoes.map(({ stage, reason }) => [stage, reason]), [
+    ["route", "flip_timeout"],
   ]);
-  assert.deepEqual(memory.routes, {});
+  assert.deepEqual(late.memory.flips, {});
+});
+
+Deno.test("a flip that the gate refuses closes nothing, and a leg of others stays", () => {
+  const short = { "BTCUSDT:SHORT": holding({ side: "SHORT", lots: 100, strategyId: "btc_m15" }) };
+  const registry = { "BTCUSDT:SHORT": guard({ side: "SHORT", strategyId: "btc_m15" }) };
   const killed = { state: "KILLED", sinceMs: T0, by: "me", reason: null } as const;
-  const refused = dip({ holdings: short, operator: killed }).vetoes[0]!;
-  assert.deepEqual([refused.stage, refused.reason], ["risk", "kill_switch"]);
+  const refused = dip({ holdings: short, registry, operator: killed });
+  assert.deepEqual(refused.vetoes.map(({ stage, reason }) => [stage, reason]), [
+    ["risk", "kill_switch"],
+  ]);
+  assert.deepEqual([refused.commands, refused.memory.routes], [[], {}]);
+  const foreign = holding({ side: "SHORT", lots: 100, strategyId: null, source: "adopted" });
+  const kept = dip({ holdings: { "BTCUSDT:SHORT": foreign }, registry });
+  assert.deepEqual(kept.vetoes.map(({ reason }) => reason), ["opposite_leg_open"]);
+  assert.deepEqual(kept.commands, []);
+  const others = { "BTCUSDT:SHORT": guard({ side: "SHORT", strategyId: "vol_target" }) };
+  assert.deepEqual(dip({ holdings: short, registry: others }).vetoes.map(({ reason }) => reason), [
+    "opposite_leg_open",
+  ]);
 });
 
 Deno.test("a veto tells all of it: codes, gate, figures, room, the state of the book", () => {

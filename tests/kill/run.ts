@@ -235,7 +235,7 @@ export function quotesIn(orders: SimState["orders"]): readonly string[] {
  * A last process on a quick disk plays on and ends in order; then everything has to agree. What left
  * or traded with its last tick is on its way still: it plays on until nothing is.
  */
-async function settle(dir: string): Promise<readonly string[]> {
+export async function settle(dir: string): Promise<readonly string[]> {
   let facts: Facts;
   let tries = 0;
   do {

@@ -216,11 +216,12 @@ const protectedLegs: Checker = ({ venue, memory, seen, faultActive, decision }, 
   return { nakedSinceMs: since };
 };
 
-/** A level that a fresh mark has crossed has an exit under way in the same tick. */
+/** A level that a fresh mark has crossed has an exit under way in the same tick, where it trades. */
 const exitsFire: Checker = ({ memory, seen }) => {
   for (const [key, guard] of Object.entries(memory.registry)) {
     const mark = seen.market.mark(guard.ticker);
     if (mark === null || seen.nowMs - mark.atMs > 5_000 || guard.exit !== null) continue;
+    if (seen.market.market(guard.ticker) === null) continue;
     const { slPx, tpPx } = guard.levels;
     const sign = guard.side === "LONG" ? 1 : -1;
     const stopped = slPx !== null && sign * (mark.px - slPx) <= 0;

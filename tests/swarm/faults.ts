@@ -5,6 +5,8 @@
 import type { Command, MarketView, Observation, Venue, VenueEvent } from "../../core/ports.ts";
 import type { Book } from "../../core/types.ts";
 import { chance } from "../../core/venues/chance.ts";
+import { rejectCodeOf } from "../../core/router/errors.ts";
+import { REFUSALS } from "./refusals.ts";
 import type { SimVenue } from "../../core/venues/sim.ts";
 
 export const FAULT_KINDS = [
@@ -15,6 +17,12 @@ export const FAULT_KINDS = [
   "wide_spread",
   "post_only_reject",
   "stop_reject",
+  "throttle",
+  "band_reject",
+  "margin_reject",
+  "reduce_reject",
+  "repeated_submit",
+  "unknown_reply",
   "duplicate_fill",
   "lost_fill",
   "lost_ack",
@@ -44,6 +52,12 @@ const ALWAYS: readonly FaultKind[] = ["failed_read", "stale_nav", "stale_feed"];
 const LONG: readonly FaultKind[] = [
   "post_only_reject",
   "stop_reject",
+  "throttle",
+  "band_reject",
+  "margin_reject",
+  "reduce_reject",
+  "repeated_submit",
+  "unknown_reply",
   "duplicate_fill",
   "lost_fill",
   "lost_ack",
@@ -310,17 +324,22 @@ export class FaultyVenue implements Venue {
     return { market };
   }
 
-  /** Refuses instead of the exchange; the answer is heard with the next observation. */
+  /**
+   * Answers instead of the exchange, which is heard with the next observation. True where the
+   * command does not reach it; a repeated submit reaches it and is refused all the same.
+   */
   #refuses(command: Command, nowMs: number): boolean {
     if (command.kind !== "place") return false;
-    const { clientId, tif, kind } = command.order;
-    const quote = tif === "GTX" && this.#on("post_only_reject", nowMs);
-    const stop = kind === "stop_market" && this.#on("stop_reject", nowMs);
-    if (!quote && !stop) return false;
-    this.#count(quote ? "post_only_reject" : "stop_reject");
-    const code = quote ? "post_only_would_take" as const : "other" as const;
-    this.#held.push({ kind: "reject", clientId, code, message: "refused by fault", atMs: nowMs });
-    return true;
+    const { order } = command;
+    const refusal = REFUSALS.find(({ kind, of }) => this.#on(kind, nowMs) && of(order));
+    if (refusal === undefined || this.#draw() > refusal.chance) return false;
+    const { kind, venueCode, arrives } = refusal;
+    this.#count(kind);
+    const message = `refused by ${kind}`;
+    const code = rejectCodeOf(venueCode, message);
+    const { clientId } = order;
+    this.#held.push({ kind: "reject", clientId, code, venueCode, message, atMs: nowMs });
+    return this.#draw() >= arrives;
   }
 
   #on(kind: FaultKind, nowMs: number): boolean {

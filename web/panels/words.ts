@@ -31,6 +31,7 @@ const REASONS: Readonly<Record<Reason, string>> = {
   position_cvar_limit: "expected shortfall of the position would be above its limit",
   already_in_trade: "this symbol is already held",
   opposite_leg_open: "the symbol is held the other way round",
+  flip_timeout: "the leg on the other side was not closed in time",
   whitelist: "the symbol is not on the whitelist",
   nav_drawdown_limit: "the drawdown limit is reached: only a human opens it again",
   daily_loss: "the loss limit of the day or of the last 24 hours is reached",
@@ -75,6 +76,7 @@ const EXITS: Readonly<Record<ExitReason, string>> = {
   sl_venue: "stop at exchange",
   liquidation: "liquidation",
   external: "closed elsewhere",
+  flip: "turned the other way round",
   seed_breach: "past its adopted level",
   unprotected: "had no level",
 };
