@@ -66,7 +66,9 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
   if (order.rejectCode !== null) return failed(known, sight, order.rejectCode);
   if (route.step.kind === "market") {
     const { isBanded } = route.step;
-    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + RETRY_MS, isBanded });
+    // All of it was filled and there is more: a further piece, or what another order had held.
+    const waitMs = order.filledLots >= order.lots ? 0 : RETRY_MS;
+    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + waitMs, isBanded });
   }
   const next: Step = { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs };
   if (order.filledLots >= order.lots) {

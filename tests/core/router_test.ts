@@ -1,121 +1,24 @@
 /** A working route, tick by tick: what it asks for, when it waits, when it gives up. */
 import assert from "node:assert/strict";
-import type { NewOrder, RejectCode, VenueEvent } from "../../core/ports.ts";
-import { advance, routeDeadlineMs, routeOrderId } from "../../core/router/advance.ts";
+import { routeDeadlineMs } from "../../core/router/advance.ts";
 import type { RouteSight } from "../../core/router/child.ts";
-import { bookOrderTrade, hearOrder, isSettled, type Order } from "../../core/router/orders.ts";
+import { isSettled } from "../../core/router/orders.ts";
 import { planReduce } from "../../core/router/plan.ts";
-import { averagePx, bookTrade, type Route } from "../../core/router/route.ts";
+import { averagePx, type Route } from "../../core/router/route.ts";
 import type { Book } from "../../core/types.ts";
 import {
   approvedReduce,
   book,
   dice,
-  freeze,
   market,
   POLICY,
   route,
   ROUTER_RULES,
   T0,
-  trade,
 } from "../fixtures.ts";
+import { closing, Play, wide } from "../fixtures_route.ts";
 
 const SECOND = 1_000;
-
-/** A route with the venue played by the test. */
-class Play {
-  route: Route;
-  order: Order | null = null;
-  nowMs = T0;
-  readonly sent: NewOrder[] = [];
-  readonly cancelled: string[] = [];
-  readonly told: string[] = [];
-  #trades = 0;
-
-  constructor(start: Route) {
-    this.route = freeze(start);
-  }
-
-  /** Time passes, then one tick. */
-  tick(afterMs = 0, sight: Partial<RouteSight> = {}): this {
-    this.nowMs += afterMs;
-    const orderId = routeOrderId(this.route);
-    const moved = advance(this.route, {
-      nowMs: this.nowMs,
-      market: market(),
-      book: book({ atMs: this.nowMs }),
-      bucketMaxSpreadBps: 5,
-      entriesAllowed: true,
-      heldLots: 1_000,
-      order: orderId === null ? null : this.order,
-      reservedLots: null,
-      mayStart: true,
-      minChildUsd: 25,
-      lineage: "test00",
-      ...sight,
-    }, ROUTER_RULES);
-    for (const command of moved.commands) {
-      if (command.kind === "place") this.sent.push(command.order);
-      if (command.kind === "cancel") this.cancelled.push(command.clientId);
-    }
-    for (const event of moved.events) this.told.push(event.kind);
-    this.route = freeze(moved.route);
-    this.order = freeze(moved.order);
-    return this;
-  }
-
-  hear(event: Extract<VenueEvent, { kind: "ack" | "reject" | "done" | "order_answer" }>): this {
-    this.order = freeze(hearOrder(this.order!, event)[0]);
-    return this;
-  }
-
-  ack(): this {
-    return this.hear({ kind: "ack", clientId: this.order!.clientId, atMs: this.nowMs });
-  }
-
-  reject(code: RejectCode): this {
-    const { clientId } = this.order!;
-    return this.hear({
-      kind: "reject",
-      clientId,
-      code,
-      venueCode: null,
-      message: code,
-      atMs: this.nowMs,
-    });
-  }
-
-  fill(lots: number, maker = true): this {
-    this.#trades += 1;
-    const { clientId } = this.order!;
-    const done = trade({ id: this.#trades, clientId, lots, maker });
-    this.route = bookTrade(this.route, done, this.order!.submission);
-    this.order = bookOrderTrade(this.order!, done);
-    return this;
-  }
-
-  done(status: "filled" | "cancelled" | "expired"): this {
-    const { clientId, filledLots: executedLots } = this.order!;
-    return this.hear({ kind: "done", clientId, status, executedLots, atMs: this.nowMs });
-  }
-
-  /** The newest order, as far as tests care. */
-  get last(): Pick<NewOrder, "kind" | "tif" | "lots" | "priceTicks"> {
-    const { kind, tif, lots, priceTicks } = this.sent.at(-1)!;
-    return { kind, tif, lots, priceTicks };
-  }
-
-  get end(): string {
-    const { step } = this.route;
-    return step.kind === "ended" ? `${step.status}: ${step.reason}` : step.kind;
-  }
-}
-
-const wide = (): Partial<RouteSight> => ({
-  book: book({ bidTicks: 599_000, askTicks: 601_000 }),
-});
-const closing = (changes: Partial<Route> = {}): Route =>
-  route({ effect: "close", exitReason: "tp", levels: null, ...changes });
 
 Deno.test("a route quotes first, two basis points behind mid, and ends when it is filled", () => {
   const play = new Play(route()).tick();
