@@ -1,4 +1,5 @@
 /** The nine config files: which schema each has, assembled from the schemas of the parts. */
+import { POSITION_MODES } from "../core/router/position_side.ts";
 import { z } from "zod";
 import { exitsShape } from "../core/exits/registry.ts";
 import { navShape } from "../core/nav.ts";
@@ -21,7 +22,7 @@ export type Mode = (typeof MODES)[number];
 const processShape = {
   mode: z.enum(MODES, { error: `one of ${MODES.join(", ")}` }).default("sim"),
   testnet: z.boolean().default(false),
-  position_mode: z.enum(["hedge", "one_way"]).default("hedge"),
+  position_mode: z.enum(POSITION_MODES).default("hedge"),
   sim: z.strictObject({
     speed: factor(100_000).default(60),
     seed: count(2_147_483_647).default(7),

@@ -60,7 +60,8 @@ export function takeFlips(work: Work): EndedFlips {
 
 /** True when book and venue agree that the leg has gone, and nothing of it is under way. */
 function isFlat({ memory, seen: { account } }: Work, key: PositionKey): boolean {
-  if (account.kind === "failed" || !memory.pulse.accountOk) return false;
+  const isKnown = memory.pulse.accountOk && Object.keys(memory.differences).length === 0;
+  if (account.kind === "failed" || !isKnown) return false;
   const isHeld = account.value.positions.some(({ ticker, side, lots }) =>
     positionKey(ticker, side) === key && lots > 0
   );

@@ -5,6 +5,7 @@
 import { unreachable } from "../core/assert.ts";
 import type { EngineEvent, EventKind } from "../core/events.ts";
 import type { Effect, Side, Ticker } from "../core/types.ts";
+import { type PositionMode, spellingOf } from "../core/router/position_side.ts";
 import { routeRow } from "./route_rows.ts";
 import { iso, legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
 
@@ -57,6 +58,7 @@ export type RowStamp = {
   readonly nowMs: number;
   readonly runId: string;
   readonly env: string;
+  readonly positionMode: PositionMode;
 };
 
 /** One event as the row that is written. */
@@ -69,10 +71,10 @@ export function rowOf(event: EngineEvent, stamp: RowStamp, view: Markets): Row {
     env: stamp.env,
     schema_version: 1,
   };
-  return { ...head, ...bodyOf(event, view) };
+  return { ...head, ...bodyOf(event, view, stamp) };
 }
 
-function bodyOf(event: EngineEvent, view: Markets): Row {
+function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): Row {
   switch (event.kind) {
     case "veto":
       return {
@@ -122,6 +124,7 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
         price: px(view, event.ticker, event.priceTicks),
         stop_price: px(view, event.ticker, event.stopTicks),
         close_position: event.purpose === "stop",
+        ...asSent(event, positionMode),
       };
     case "order_ack":
       return {
@@ -250,6 +253,13 @@ function bodyOf(event: EngineEvent, view: Markets): Row {
     default:
       return unreachable(event);
   }
+}
+
+/** Side, leg and flag as the exchange is told them. */
+function asSent(event: Extract<EngineEvent, { kind: "order_submit" }>, mode: PositionMode): Row {
+  const closePosition = event.purpose === "stop";
+  const { orderSide, positionSide, reduceOnly } = spellingOf(mode, { ...event, closePosition });
+  return { side: orderSide, positionSide, reduceOnly };
 }
 
 function orderOf(event: {

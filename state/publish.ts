@@ -122,7 +122,8 @@ export class Publisher implements Sink {
     for (const { code, message } of decision.seen.faults) {
       this.noteFault({ stage: "venue", message: `${code}: ${message}`, seq });
     }
-    const stamp = { seq, nowMs, runId: run.runId, env: run.env };
+    const { runId, env, positionMode } = run;
+    const stamp = { seq, nowMs, runId, env, positionMode };
     this.#contain("logs", () => telemetry.append(decision.events, stamp, decision.seen.market));
     this.#sample(performance.now() - this.#tickStartMs);
     const filled = decision.events.some(({ kind }) => kind === "order_fill");

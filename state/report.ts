@@ -3,6 +3,7 @@ import type { Decision } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import { dayOf } from "../core/nav.ts";
 import type { Feed } from "../core/venues/feed.ts";
+import { renderRouting, RoutingTally } from "./routing_report.ts";
 import { timeframeLabel } from "../core/history.ts";
 
 /** Frames that strategies wanted finer than the feed has: they ran on the feed's own. */
@@ -37,8 +38,9 @@ export class Tally {
   #endUsd: number | null = null;
   readonly #vetoes: Record<string, number> = {};
   readonly #exits: Record<string, number> = {};
+  readonly #routing = new RoutingTally();
 
-  count({ memory, events }: Decision): void {
+  count({ memory, events, seen }: Decision): void {
     this.#ticks += 1;
     const { level } = memory.nav;
     const day = this.#day(memory);
@@ -53,7 +55,8 @@ export class Tally {
         this.#fills += 1;
         if (event.maker) this.#makerFills += 1;
         this.#feesUsd += event.feeUsd;
-      } else if (event.kind === "episode_end") {
+      } else if (event.kind === "route_end") this.#routing.count(event, seen.market);
+      else if (event.kind === "episode_end") {
         day.closed += 1;
         this.#trades += 1;
         if (event.realizedUsd - event.feesUsd + event.fundingUsd > 0) this.#wins += 1;
@@ -104,6 +107,7 @@ export class Tally {
       signals: memory.counters.totalSignals,
       vetoes_by_reason: sorted(this.#vetoes),
       exits_by_reason: sorted(this.#exits),
+      routing: this.#routing.report(),
       open_positions: Object.keys(memory.holdings).length,
       ticks: this.#ticks,
       symbol_candles: candles,
@@ -171,6 +175,7 @@ export function renderReport(report: Report): string {
     ...Object.entries(report.vetoes_by_reason).map(([reason, n]) => `  ${reason.padEnd(24)} ${n}`),
     "exits by reason",
     ...Object.entries(report.exits_by_reason).map(([reason, n]) => `  ${reason.padEnd(24)} ${n}`),
+    ...renderRouting(report.routing),
     "",
     `${report.symbol_candles} symbol-candles in ${report.wall_s.toFixed(1)} s: ` +
     `${report.symbol_candles_per_s} a second, ${report.ticks} ticks`,

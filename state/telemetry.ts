@@ -4,6 +4,7 @@ import { dayOf } from "../core/nav.ts";
 import { LineFile } from "./files.ts";
 import type { JournalRow } from "./journal.ts";
 import { FILE_OF, type LogName, LOGS, rowOf, type RowStamp } from "./log_rows.ts";
+import type { PositionMode } from "../core/router/position_side.ts";
 import type { Markets } from "./row_parts.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
@@ -41,10 +42,11 @@ export class Telemetry {
    */
   async complete(
     rows: readonly JournalRow[],
-    { afterSeq, runId, env, markets }: {
+    { afterSeq, runId, env, positionMode, markets }: {
       afterSeq: number;
       runId: string;
       env: string;
+      positionMode: PositionMode;
       markets: Markets;
     },
   ): Promise<void> {
@@ -56,7 +58,7 @@ export class Telemetry {
       }
     }
     for (const { seq, ts, events } of rows) {
-      const stamp = { seq, nowMs: Date.parse(ts), runId, env };
+      const stamp = { seq, nowMs: Date.parse(ts), runId, env, positionMode };
       const lines: Partial<Record<LogName, string[]>> = {};
       for (const event of events) {
         const name = FILE_OF[event.kind];

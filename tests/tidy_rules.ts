@@ -44,6 +44,7 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
   [/^core\/router\//, "core/regimes.ts", "the range of the market is a term of an offset (type)"],
   [/^core\/venues\//, "core/router/normalize.ts", "an exchange spells filters, one reader"],
   [/^core\/venues\//, "core/router/errors.ts", "an exchange spells refusals, one table"],
+  [/^core\/venues\//, "core/router/position_side.ts", "one word for the position mode (type)"],
   [/^core\/venues\//, "core/router/rules.ts", "books are as wide as their bucket (type)"],
 ];
 

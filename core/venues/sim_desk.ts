@@ -2,6 +2,7 @@
  * The books of the simulated exchange: its state, its clock, what it knows about prices and about
  * the account, and the two ways anything leaves it: a ledger row and a word to the engine.
  */
+import type { PositionMode } from "../router/position_side.ts";
 import { assert } from "../assert.ts";
 import { sortedEntries } from "../dict.ts";
 import { unitsToNumber } from "../increments.ts";
@@ -34,7 +35,7 @@ export type ExchangeRules = {
   readonly latencyMs: number;
   readonly makerBps: number;
   readonly takerBps: number;
-  readonly positionMode: "hedge" | "one_way";
+  readonly positionMode: PositionMode;
   readonly bucketOf: (ticker: Ticker) => Bucket;
 };
 

@@ -10,6 +10,7 @@ import type { Memory } from "../../core/memory.ts";
 import type { MarketView } from "../../core/ports.ts";
 import type { Past } from "../../core/past.ts";
 import type { World } from "../../core/risk/check.ts";
+import type { PositionMode } from "../../core/router/position_side.ts";
 import type { Rules } from "../../core/rules.ts";
 import { type Account, signOf } from "../../core/types.ts";
 
@@ -53,7 +54,7 @@ export type RunFacts = {
   readonly speed: number | null;
   readonly venue: string;
   readonly feed: string;
-  readonly positionMode: "hedge" | "one_way";
+  readonly positionMode: PositionMode;
   readonly startedMs: number;
   readonly startedWallMs: number;
   readonly version: string;

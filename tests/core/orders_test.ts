@@ -14,6 +14,7 @@ import {
 } from "../../core/router/orders.ts";
 import { makerTicks, takerTicks, touchOf } from "../../core/router/quote.ts";
 import { planEntry } from "../../core/router/plan.ts";
+import { spellingOf } from "../../core/router/position_side.ts";
 import { bucketOf } from "../../core/router/rules.ts";
 import { normalizeOrder } from "../../core/router/normalize.ts";
 import type { Account, Reading } from "../../core/types.ts";
@@ -317,4 +318,29 @@ Deno.test("a symbol no bucket names is GENERIC, and the last bucket that names i
     maxSpreadBps: 15,
     makerBiasFrac: 0.5,
   });
+});
+
+Deno.test("an order is spelt by the position mode, and what reduces says so where it may", () => {
+  const spelt = (mode: "hedge" | "one_way", side: "LONG" | "SHORT", effect: "open" | "close") => {
+    const { orderSide, positionSide, reduceOnly } = spellingOf(mode, {
+      side,
+      effect,
+      closePosition: false,
+    });
+    return `${orderSide} ${positionSide}${reduceOnly ? " reduce" : ""}`;
+  };
+  assert.deepEqual(
+    (["hedge", "one_way"] as const).map((mode) => [
+      spelt(mode, "LONG", "open"),
+      spelt(mode, "LONG", "close"),
+      spelt(mode, "SHORT", "open"),
+      spelt(mode, "SHORT", "close"),
+    ]),
+    [
+      ["BUY LONG", "SELL LONG", "SELL SHORT", "BUY SHORT"],
+      ["BUY BOTH", "SELL BOTH reduce", "SELL BOTH", "BUY BOTH reduce"],
+    ],
+  );
+  const stop = { side: "LONG", effect: "close", closePosition: true } as const;
+  assert.equal(spellingOf("one_way", stop).reduceOnly, false, "it reduces by its nature");
 });

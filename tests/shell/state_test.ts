@@ -147,12 +147,13 @@ lane("the logs are completed from the journal after a crash, row by row", {
       const rows = [row(1, [1]), row(2, [2, 3]), row(3, [4])];
       const markets = { market: () => market() };
       const first = new Telemetry(dir);
-      first.append([event(1)], { seq: 1, nowMs: T0 + 1, runId: "a", env: "sim" }, markets);
-      first.append([event(2)], { seq: 2, nowMs: T0 + 2, runId: "a", env: "sim" }, markets);
+      const about = { runId: "a", env: "sim", positionMode: "hedge" } as const;
+      first.append([event(1)], { seq: 1, nowMs: T0 + 1, ...about }, markets);
+      first.append([event(2)], { seq: 2, nowMs: T0 + 2, ...about }, markets);
       first.close();
       for (let start = 0; start < 2; start++) {
         const next = new Telemetry(dir);
-        await next.complete(rows, { afterSeq: 0, runId: "b", env: "sim", markets });
+        await next.complete(rows, { ...about, afterSeq: 0, runId: "b", markets });
         next.close();
         const text = await Deno.readTextFile(`${dir}/exit_events.jsonl`);
         const told = text.trimEnd().split("\n").map((line) => JSON.parse(line));
