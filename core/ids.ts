@@ -14,10 +14,22 @@ const ATTEMPT_CHARS = 3;
 export type Lineage = string;
 
 const encoder = new TextEncoder();
+const ASCII_END = 0x80;
+
+/** UTF-8 of a text; the encoder is a call out of the engine, and most texts are plain ASCII. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= ASCII_END) return encoder.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
+}
 
 /** Digest of the parts in `[0-9a-z]`, `length` characters (at most 32). */
 export function digest(parts: readonly (string | number)[], length = HASH_CHARS): string {
-  const bytes = sha256(encoder.encode(parts.join("\n")));
+  const bytes = sha256(bytesOf(parts.join("\n")));
   let text = "";
   for (let i = 0; i < length; i++) text += ALPHABET[bytes[i]! % ALPHABET.length];
   return text;

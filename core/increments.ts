@@ -14,6 +14,7 @@ export type Increment = {
 
 /** Within this distance of a whole number (relative) float division may be on the wrong side. */
 const EXACT_BAND = 1e-9;
+const FIFTEEN_DIGITS = 1e15;
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
 /** Reads an increment as an exchange spells it: "0.10", "1E-3", "10". Throws on anything else. */
@@ -58,13 +59,19 @@ export function lotsToUsd(lots: number, { px, lot }: { px: number; lot: Incremen
   return unitsToNumber(lots, lot) * px;
 }
 
-/** The quotient in floats, or null when it is too close to a whole number to be trusted. */
+/**
+ * The quotient in floats, or null when it is too close to a whole number to be trusted. A value that
+ * is the float of a whole number of increments is that number: decimals of up to fifteen digits and
+ * their floats stand for each other one to one (IEEE 754-2019, section 5.12.2).
+ */
 function quickUnits(value: number | string, inc: Increment): number | null {
   if (typeof value === "string") return null;
   assert(Number.isFinite(value), "only finite numbers are counted in increments");
   const quotient = (value * 10 ** inc.decimals) / inc.scaled;
-  const distance = Math.abs(quotient - Math.round(quotient));
-  return distance > EXACT_BAND * Math.max(1, Math.abs(quotient)) ? quotient : null;
+  const nearest = Math.round(quotient);
+  if (Math.abs(quotient - nearest) > EXACT_BAND * Math.max(1, Math.abs(quotient))) return quotient;
+  const isShort = Math.abs(nearest * inc.scaled) < FIFTEEN_DIGITS;
+  return isShort && unitsToNumber(nearest, inc) === value ? nearest + 0 : null;
 }
 
 function exactUnits(value: number | string, inc: Increment, up: boolean): number {

@@ -2,7 +2,7 @@
  * Every working route of a tick: who goes first, who waits for a free place, and what is learnt
  * when one of their orders, or all of it, is over.
  */
-import { sortedEntries, without } from "./dict.ts";
+import { sortedEntries } from "./dict.ts";
 import { unitsToNumber } from "./increments.ts";
 import { advance, routeOrderId } from "./router/advance.ts";
 import { routerModeAt } from "./router/modes.ts";
@@ -22,6 +22,8 @@ type Floor = {
   workingCount: number;
   readonly workingMaxCount: number;
   readonly minChildUsd: number;
+  /** Routes that have moved, null for those that have ended: put down once, after all of them. */
+  readonly moved: Map<string, Route | null>;
   /** Nothing that opens may be out any more. */
   readonly isRevoked: boolean;
 };
@@ -36,11 +38,24 @@ export function moveRoutes(work: Work): void {
   const waits = (route: Route) => !route.urgent && route.child.startedMs === null;
   for (const route of routes.filter((one) => !waits(one))) move(work, route, floor);
   for (const route of routes.filter(waits).toSorted(byTurn)) move(work, route, floor);
+  putDown(work, floor);
 }
 
 /** Moves one route that has just been planned. */
 export function moveRoute(work: Work, route: Route): void {
-  move(work, route, floorOf(work));
+  const floor = floorOf(work);
+  move(work, route, floor);
+  putDown(work, floor);
+}
+
+function putDown(work: Work, { moved }: Floor): void {
+  if (moved.size === 0) return;
+  const routes: Record<string, Route> = { ...work.memory.routes };
+  for (const [id, route] of moved) {
+    if (route === null) delete routes[id];
+    else routes[id] = route;
+  }
+  change(work, { routes });
 }
 
 function byTurn(a: Route, b: Route): number {
@@ -58,6 +73,7 @@ function floorOf(work: Work): Floor {
     workingCount: routes.filter(takesPlace).length,
     workingMaxCount,
     minChildUsd,
+    moved: new Map(),
     isRevoked: opens && entriesRevoked(memory, rules),
   };
 }
@@ -101,10 +117,10 @@ function move(work: Work, before: Route, floor: Floor): void {
     learnChild(work, moved.route, order);
   }
   if (moved.route.step.kind === "ended") {
-    change(work, { routes: without(work.memory.routes, route.id) });
+    floor.moved.set(route.id, null);
     learnRoute(work, moved.route, moved.events);
   } else if (moved.route !== before || memory.routes[route.id] !== before) {
-    change(work, { routes: { ...work.memory.routes, [route.id]: moved.route } });
+    floor.moved.set(route.id, moved.route);
   }
 }
 
