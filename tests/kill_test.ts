@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { recoverVenue } from "../state/venue_ledger.ts";
-import { factsOf } from "./kill/facts.ts";
+import type { Route } from "../core/router/route.ts";
+import { type Facts, factsOf } from "./kill/facts.ts";
 import {
   goOnAlone,
   killRepeatedly,
@@ -71,6 +72,67 @@ lane("two minutes after the engine died none of its quotes rests, and every stop
       say(`dead man: ${ended} quotes taken back, ${stops.length} stops rested for ${legs} legs`);
     }),
 });
+
+lane("a parent killed between two of its slices goes on where it was, and no further", {
+  needs: ["read", "write", "run", "env"],
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeBusyConfig(`${dir}/config`);
+      // Two minutes a second: the slices of a parent are a twelfth of a second apart.
+      const child = startEngine(dir, { args: ["--speed", "120"], slow: false });
+      const told = new Response(child.stderr).text();
+      const said = new Response(child.stdout).text();
+      let over = false;
+      child.status.then(() => over = true);
+      for (let ready = false; !ready;) {
+        if (over) throw new Error(`the engine ended by itself: ${await told}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        ready = Object.values(await routesIfThere(dir)).some(isBetweenSlices);
+      }
+      child.kill("SIGKILL");
+      await Promise.all([child.status, told, said]);
+      const { memory } = await factsOf(dir);
+      const open = Object.values(memory!.routes).filter(({ twap }) => twap !== null);
+      assert.ok(open.length > 0, "a sliced parent was under way when the engine died");
+      assert.deepEqual(await settle(dir), []);
+      const after = await factsOf(dir);
+      const events = after.journal.flatMap((row) => row.events);
+      for (const parent of open) {
+        const real = executedOf(after, parent.clientIds[0]!);
+        const ends = events.filter((event) =>
+          event.kind === "route_end" && event.routeId === parent.id
+        );
+        assert.equal(ends.length, 1, `${parent.id} ended once`);
+        const [end] = ends;
+        assert.ok(end?.kind === "route_end" && end.filledLots <= parent.lots);
+        assert.equal(end.filledLots, real, "the exchange executed what the parent booked");
+        const begun = parent.twap!.begunCount;
+        say(
+          `${parent.id}: killed after slice ${begun} of ${parent.twap!.slices.length} with ` +
+            `${parent.filledLots} of ${parent.lots} lots; then ${end.status} (${end.reason}), ` +
+            `${end.filledLots} lots in ${end.slicesBegun} slices`,
+        );
+      }
+    }),
+});
+
+function isBetweenSlices({ twap, filledLots }: Route): boolean {
+  return twap !== null && filledLots > 0 && twap.begunCount < twap.slices.length;
+}
+
+async function routesIfThere(dir: string): Promise<Readonly<Record<string, Route>>> {
+  return await factsOf(dir).then(({ memory }) => memory?.routes ?? {}, () => ({}));
+}
+
+/** Lots that the exchange executed for the route of one order. */
+function executedOf({ ledger }: Facts, clientId: string): number {
+  const family = clientId.split("-").slice(0, 2).join("-");
+  return ledger.reduce(
+    (lots, row) =>
+      row.k === "trade" && row.trade.clientId.startsWith(family) ? lots + row.trade.lots : lots,
+    0,
+  );
+}
 
 async function recoverIfThere(path: string) {
   return await recoverVenue(path).catch(() => null);
