@@ -113,7 +113,7 @@ function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origi
   const exitReason: ExitReason = trade.cause === "liquidation"
     ? "liquidation"
     : order?.closePosition
-    ? "sl_venue"
+    ? order.kind === "take_profit_market" ? "tp_venue" : "sl_venue"
     : route?.exitReason ?? guard?.exit?.reason ?? "external";
   return {
     intentId: order?.intentId ?? null,

@@ -96,7 +96,7 @@ export type EngineEvent =
     readonly lots: number;
     readonly priceTicks: number | null;
     readonly stopTicks: number | null;
-    readonly purpose: "maker" | "taker" | "market" | "stop";
+    readonly purpose: "maker" | "taker" | "market" | "stop" | "target";
   }
   | OrderRef & { readonly kind: "order_ack"; readonly latencyMs: number; readonly lots: number }
   | OrderRef & {

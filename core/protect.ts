@@ -24,6 +24,7 @@ import {
   scanExits,
   tendRegistry,
   tendStops,
+  tendTargets,
   upkeepDeadlines,
 } from "./upkeep.ts";
 import { begin, change, finish, type Step, type StepInput, tendOrders, type Work } from "./work.ts";
@@ -46,6 +47,7 @@ export function protect(input: StepInput, said: readonly OperatorCommand[] = [])
   tendRegistry(work);
   scanExits(work);
   tendStops(work);
+  tendTargets(work);
   tendOrders(work);
   moveRoutes(work);
   heedRefusals(work);

@@ -94,13 +94,13 @@ function move(work: Work, before: Route, floor: Floor): void {
   const orderId = routeOrderId(route);
   const order = orderId === null ? null : memory.orders[orderId] ?? null;
   const key = positionKey(route.ticker, route.side);
-  const leaving = memory.registry[key]?.exit ?? null;
   const moved = advance(route, {
     nowMs: seen.nowMs,
     market,
     book: seen.market.book(route.ticker),
     bucketMaxSpreadBps: rules.buckets[route.ticker]?.maxSpreadBps ?? 0,
-    entriesAllowed: memory.operator.state === "RUNNING" && leaving === null && !floor.isRevoked,
+    entriesAllowed: memory.operator.state === "RUNNING" && !floor.isRevoked &&
+      !isLeaving(work, route),
     heldLots: memory.holdings[key]?.lots ?? 0,
     order,
     reservedLots: reservedLots(work, route),
@@ -122,6 +122,13 @@ function move(work: Work, before: Route, floor: Floor): void {
   } else if (moved.route !== before || memory.routes[route.id] !== before) {
     floor.moved.set(route.id, moved.route);
   }
+}
+
+/** True where the leg of an entry goes, or has gone after its first fills: it is not opened again. */
+function isLeaving({ memory }: Work, { ticker, side, filledLots }: Route): boolean {
+  const key = positionKey(ticker, side);
+  const hasGone = filledLots > 0 && memory.holdings[key] === undefined;
+  return hasGone || (memory.registry[key]?.exit ?? null) !== null;
 }
 
 /** An order that was being taken back is settled: the route need not wait for it any more. */

@@ -92,6 +92,10 @@ function consider(work: Work, entry: Entry, world: World): World {
     work.events.push(vetoRow(entry, verdict, judged));
     return world;
   }
+  if (isUnresolved(work, entry)) {
+    work.events.push(refusalRow(entry, "order_unresolved", world));
+    return world;
+  }
   if (judged !== world) {
     if (!beginFlip(work, entry)) work.events.push(refusalRow(entry, "opposite_leg_open", world));
     return world;
@@ -114,6 +118,18 @@ function consider(work: Work, entry: Entry, world: World): World {
   moveRoute(work, plan.route);
   const reserved = reserveEntry(world, verdict.intent, work);
   return { ...reserved, tempo: work.memory.tempo };
+}
+
+/**
+ * True while nobody knows what became of an order of the symbol, or while a close of the same leg is
+ * still out: a second position beside what may yet happen is not opened.
+ */
+function isUnresolved({ memory }: Work, { ticker, side }: Entry): boolean {
+  return Object.values(memory.orders).some((order) =>
+    order.ticker === ticker && order.state === "unknown" && !order.closePosition
+  ) || Object.values(memory.routes).some((route) =>
+    route.ticker === ticker && route.side === side && route.effect === "close"
+  );
 }
 
 /** Follows what the router's record suggests, where the operator has turned that on. */
@@ -160,17 +176,29 @@ function vetoRow(
 }
 
 /** Why an approved entry gets no route. */
-export type Refused = RouteRefusal | "opposite_leg_open" | "flip_timeout";
+export type Refused =
+  | RouteRefusal
+  | "opposite_leg_open"
+  | "flip_timeout"
+  | "order_unresolved";
+
+/** Which gate stands behind a refusal; those of the exchange have theirs in common. */
+const GATES: Readonly<Partial<Record<Refused, string>>> = {
+  opposite_leg_open: "one_leg_a_symbol",
+  flip_timeout: "one_leg_a_symbol",
+  order_unresolved: "one_outcome_at_a_time",
+};
 
 /** The gate had no objection, but no route can be started. */
 function refusalRow(entry: Entry, reason: Refused, world: World) {
-  const isFilter = reason !== "opposite_leg_open" && reason !== "flip_timeout";
+  const gate = GATES[reason];
+  const isFilter = gate === undefined;
   const row: VetoEvent = {
     ...rowOf(entry, world),
     stage: "route",
     reason,
     codes: [reason],
-    gate: isFilter ? "exchange_filters" : "one_leg_a_symbol",
+    gate: gate ?? "exchange_filters",
     thresholds: {},
     observations: isFilter
       ? { notional_usd: entry.grossUsd, price: entry.refPx }

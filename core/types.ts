@@ -90,6 +90,7 @@ export const EXIT_REASONS = [
   "trail",
   "time",
   "sl_venue",
+  "tp_venue",
   "liquidation",
   "external",
   "flip",
@@ -149,7 +150,7 @@ export type VenuePosition = {
   readonly liquidationPx: number | null;
 };
 
-export type OrderKind = "limit" | "market" | "stop_market";
+export type OrderKind = "limit" | "market" | "stop_market" | "take_profit_market";
 /** GTX: post-only. IOC: what does not trade at once is cancelled. */
 export type TimeInForce = "GTX" | "IOC";
 /** Whether an order makes the leg bigger or smaller. Nothing that closes may ever open. */

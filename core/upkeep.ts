@@ -9,6 +9,8 @@ import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
 import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.ts";
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
 import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
+import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
+import type { NewOrder } from "./ports.ts";
 import { atr } from "./indicators.ts";
 import { vetReduce } from "./risk/mod.ts";
 import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
@@ -96,7 +98,7 @@ export function tendStops(work: Work): void {
     const market = seen.market.market(guard.ticker);
     if (market === null) continue;
     const { lineage } = work.memory;
-    const move = tendStop(guard, stopSight(work, guard), {
+    const move = tendStop(guard, restingSight(work, guard.stop), {
       market,
       lineage,
       nowMs: seen.nowMs,
@@ -105,17 +107,7 @@ export function tendStops(work: Work): void {
     if (move.kind === "rests") {
       change(work, { registry: { ...work.memory.registry, [key]: move.guard } });
     } else if (move.kind === "place") {
-      const sent = sendOrder(move.order, {
-        intentId: null,
-        ownerId: key,
-        nowMs: seen.nowMs,
-        purpose: "stop",
-        submission: null,
-      });
-      putOrder(work, sent.order);
-      work.commands.push(sent.command);
-      work.events.push(sent.event);
-      change(work, { registry: { ...work.memory.registry, [key]: move.guard } });
+      sendResting(work, key, move, "stop");
     } else if (move.kind === "cancel") cancelById(work, move.clientId, "stop_moved");
     else if (move.kind === "due" && guard.exit === null) {
       startExit(work, key, guard, { reason: "sl", levelPx: guard.levels.slPx });
@@ -123,6 +115,39 @@ export function tendStops(work: Work): void {
   }
   cancelOrphans(work);
   flattenForsaken(work);
+}
+
+/** The right target rests for every leg, where that is wanted; elsewhere none stays. */
+export function tendTargets(work: Work): void {
+  const { seen, rules } = work;
+  for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    if (!rules.exits.venueTargets) {
+      if (guard.target !== null) cancelById(work, guard.target.clientId, "target_unwanted");
+      continue;
+    }
+    const market = seen.market.market(guard.ticker);
+    if (market === null) continue;
+    const { lineage } = work.memory;
+    const sight = restingSight(work, guard.target);
+    const move = tendTarget(guard, sight, { market, lineage, nowMs: seen.nowMs });
+    if (move.kind === "place") sendResting(work, key, move, "target");
+    else if (move.kind === "cancel") cancelById(work, move.clientId, "target_moved");
+  }
+}
+
+/** Sends a stop or a target and remembers it as the one that should rest. */
+function sendResting(
+  work: Work,
+  key: PositionKey,
+  { order, guard }: { order: NewOrder; guard: Guard },
+  purpose: "stop" | "target",
+): void {
+  const { nowMs } = work.seen;
+  const sent = sendOrder(order, { intentId: null, ownerId: key, nowMs, purpose, submission: null });
+  putOrder(work, sent.order);
+  work.commands.push(sent.command);
+  work.events.push(sent.event);
+  change(work, { registry: { ...work.memory.registry, [key]: guard } });
 }
 
 /** An order the venue acknowledged but does not show any more is asked about. */
@@ -140,12 +165,17 @@ export function checkResting(work: Work): void {
 /** Forgets what can no longer matter: settled orders nobody waits for, times that have passed. */
 export function prune(work: Work): void {
   const { memory, seen } = work;
-  const stops = new Set(Object.values(memory.registry).map(({ stop }) => stop?.clientId));
+  const resting = new Set(
+    Object.values(memory.registry).flatMap(({ stop, target }) => [
+      stop?.clientId,
+      target?.clientId,
+    ]),
+  );
   const orders = keep(
     memory.orders,
     (order) =>
       !isSettled(order) || memory.routes[order.ownerId] !== undefined ||
-      stops.has(order.clientId),
+      resting.has(order.clientId),
   );
   if (orders !== memory.orders) change(work, { orders });
   const { tempo } = memory;
@@ -160,7 +190,10 @@ export function upkeepDeadlines(work: Work): (number | null)[] {
   const { memory } = work;
   const deadlines: (number | null)[] = [differenceDeadlineMs(memory.differences)];
   for (const guard of Object.values(memory.registry)) {
-    deadlines.push(stopDeadlineMs(guard, stopSight(work, guard)));
+    deadlines.push(stopDeadlineMs(guard, restingSight(work, guard.stop)));
+    if (work.rules.exits.venueTargets) {
+      deadlines.push(targetDeadlineMs(guard, restingSight(work, guard.target)));
+    }
     const { maxHoldMs } = guard.levels;
     if (maxHoldMs !== null && guard.exit === null) deadlines.push(guard.openedMs + maxHoldMs);
   }
@@ -259,9 +292,9 @@ function supersede(work: Work, key: PositionKey, guard: Guard, due: Due | null):
   return true;
 }
 
-function stopSight(work: Work, guard: Guard): StopSight {
-  if (guard.stop === null) return null;
-  const order = work.memory.orders[guard.stop.clientId];
+function restingSight(work: Work, wanted: Guard["stop"]): StopSight {
+  if (wanted === null) return null;
+  const order = work.memory.orders[wanted.clientId];
   if (order === undefined) return { alive: false, resting: false, rejected: null };
   const alive = order.state !== "done" && !isMissing(work, order);
   return { alive, resting: alive && order.ackMs !== null, rejected: order.rejectCode };
@@ -278,7 +311,7 @@ function isMissing({ seen }: Work, order: Order): boolean {
   const { atMs, openOrders } = account.value;
   if (nowMs - atMs > READING_FRESH_MS || atMs - order.sentMs < READING_FRESH_MS) return false;
   return !openOrders.some(({ kind, ticker, side }) =>
-    kind === "stop_market" && ticker === order.ticker && side === order.side
+    kind === order.kind && ticker === order.ticker && side === order.side
   );
 }
 
@@ -298,7 +331,9 @@ function cancelOrphans(work: Work): void {
   for (const [, order] of sortedEntries(work.memory.orders)) {
     if (!order.closePosition) continue;
     const guard = work.memory.registry[order.ownerId as PositionKey];
-    if (guard?.stop?.clientId !== order.clientId) cancelById(work, order.clientId, "leg_flat");
+    const isWanted = guard?.stop?.clientId === order.clientId ||
+      guard?.target?.clientId === order.clientId;
+    if (!isWanted) cancelById(work, order.clientId, "leg_flat");
   }
 }
 

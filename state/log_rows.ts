@@ -123,7 +123,7 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
         request_qty: event.lots === 0 ? null : qty(view, event.ticker, event.lots),
         price: px(view, event.ticker, event.priceTicks),
         stop_price: px(view, event.ticker, event.stopTicks),
-        close_position: event.purpose === "stop",
+        close_position: closesAll(event),
         ...asSent(event, positionMode),
       };
     case "order_ack":
@@ -255,9 +255,14 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
   }
 }
 
+/** A resting stop or target: it closes whatever the leg holds when it triggers. */
+function closesAll({ purpose }: Extract<EngineEvent, { kind: "order_submit" }>): boolean {
+  return purpose === "stop" || purpose === "target";
+}
+
 /** Side, leg and flag as the exchange is told them. */
 function asSent(event: Extract<EngineEvent, { kind: "order_submit" }>, mode: PositionMode): Row {
-  const closePosition = event.purpose === "stop";
+  const closePosition = closesAll(event);
   const { orderSide, positionSide, reduceOnly } = spellingOf(mode, { ...event, closePosition });
   return { side: orderSide, positionSide, reduceOnly };
 }

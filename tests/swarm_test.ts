@@ -152,6 +152,14 @@ const PLANTS: Readonly<Record<CheckerName, Plant>> = {
           event.kind === "route_end" ? { ...event, filledLots: event.filledLots + 1 } : event
         ),
     ),
+  conditionals: (tick) => {
+    const { state } = tick.venue.exchange.desk;
+    const [stop] = Object.values(state.orders).filter(({ closePosition }) => closePosition);
+    if (stop === undefined) return tick;
+    const orders = { ...state.orders, second: { ...stop, clientId: "second" } };
+    const venue = { exchange: { desk: { state: { ...state, orders } } } };
+    return { ...tick, venue: venue as unknown as Tick["venue"] };
+  },
   stopsFirst: (tick) => {
     const [route] = Object.values(tick.memory.routes).filter(({ effect }) => effect === "close");
     const key = route === undefined ? undefined : positionKey(route.ticker, route.side);

@@ -15,6 +15,8 @@ import { levelDue } from "./scan.ts";
 export const exitsShape = {
   exits: z.strictObject({
     venue_stops: z.boolean().default(true),
+    /** Targets rest at the venue as well; the exit scan watches them either way. */
+    venue_tp: z.boolean().default(false),
     unprotected_grace_s: seconds(3_600, 1).prefault(30),
     flatten_unprotected: z.boolean().default(true),
     sl_atr_mult: factor(50, 0.1).default(2),
@@ -35,6 +37,7 @@ export function exitRules({ exits }: z.output<typeof ExitKeys>, given: GivenLeve
   return {
     given,
     venueStops: exits.venue_stops,
+    venueTargets: exits.venue_tp,
     unprotectedGraceMs: exits.unprotected_grace_s,
     flattenUnprotected: exits.flatten_unprotected,
     slAtrMult: exits.sl_atr_mult,
@@ -63,6 +66,10 @@ export type Guard = {
   readonly stop: { readonly clientId: string; readonly stopTicks: number } | null;
   readonly stopAttempts: number;
   readonly stopRetryMs: number;
+  /** The target that should be resting at the venue, where that is wanted. */
+  readonly target: { readonly clientId: string; readonly stopTicks: number } | null;
+  readonly targetAttempts: number;
+  readonly targetRetryMs: number;
   /** Since when the venue has had no stop for this leg; null while one rests or is under way. */
   readonly nakedSinceMs: number | null;
   readonly exit: {
@@ -170,6 +177,9 @@ function born(
     bestPx: entryPx,
     stop: null,
     stopAttempts: 0,
+    target: null,
+    targetAttempts: 0,
+    targetRetryMs: 0,
     stopRetryMs: 0,
     nakedSinceMs: null,
     exit: null,

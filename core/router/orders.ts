@@ -53,12 +53,12 @@ export function sendOrder(
     intentId: string | null;
     ownerId: string;
     nowMs: number;
-    purpose: "maker" | "taker" | "market" | "stop";
+    purpose: "maker" | "taker" | "market" | "stop" | "target";
     submission: Submission | null;
   },
 ): { order: Order; command: Command; event: EngineEvent } {
   assert(Number.isInteger(order.lots) && order.lots >= 0, "lots leave as whole numbers");
-  assert(order.closePosition || order.lots > 0, "only a stop that closes all has no size");
+  assert(order.closePosition || order.lots > 0, "only what closes all has no size");
   const tracked: Order = {
     ...order,
     intentId,

@@ -90,7 +90,7 @@ export class SimExchange {
       next = { atMs: Math.max(atMs, this.#desk.state.nowMs), happen };
     };
     for (const [, order] of sortedEntries(this.#desk.state.orders)) {
-      if (order.kind === "stop_market") {
+      if (order.closePosition) {
         consider(this.#triggerMs(order, toMs), () => this.#trigger(order));
         continue;
       }
@@ -152,7 +152,7 @@ export class SimExchange {
 
   #tellPartials(): void {
     for (const [, order] of sortedEntries(this.#desk.state.orders)) {
-      if (order.kind === "stop_market") continue;
+      if (order.closePosition) continue;
       const { lots } = progress(this.#desk, order, this.#desk.state.nowMs);
       const more = lots - order.filledLots;
       if (more >= Math.max(1, order.lots * PARTIAL_SHARE)) fillResting(this.#desk, order, lots);
@@ -165,13 +165,13 @@ export class SimExchange {
     return firstCrossMs(this.#desk.paths, {
       ticker: order.ticker,
       level: unitsToNumber(order.stopTicks, market.tick),
-      falling: order.side === "LONG",
+      falling: (order.side === "LONG") === (order.kind === "stop_market"),
       fromMs: Math.max(order.acceptedMs, this.#desk.state.nowMs),
       toMs,
     });
   }
 
-  /** A protective stop becomes a market order for whatever its leg holds now. */
+  /** A stop or a target becomes a market order for whatever its leg holds now. */
   #trigger(stop: SimOrder): void {
     const leg = this.#desk.state.positions[`${stop.ticker}:${stop.side}`];
     if (leg === undefined) return finish(this.#desk, stop.clientId, "expired");
@@ -222,12 +222,12 @@ export class SimExchange {
     this.#desk.tell({ kind: "income", income });
   }
 
-  /** Nobody renewed the switch: quotes of the symbol are taken back, stops stay. */
+  /** Nobody renewed the switch: quotes of the symbol are taken back, stops and targets stay. */
   #deadMan(ticker: Ticker): void {
     const { nowMs, orders } = this.#desk.state;
     this.#desk.commit({ k: "dead_man", at: nowMs, ticker, untilMs: 0 });
     for (const [clientId, order] of sortedEntries(orders)) {
-      if (order.ticker !== ticker || order.kind === "stop_market") continue;
+      if (order.ticker !== ticker || order.closePosition) continue;
       fillResting(this.#desk, order, progress(this.#desk, order, nowMs).lots);
       finish(this.#desk, clientId, "cancelled");
     }

@@ -25,7 +25,7 @@ export function place(desk: SimDesk, order: NewOrder): void {
   if (market === null || book === null) {
     return reject(desk, clientId, -4141, `${ticker} is not trading`);
   }
-  if (order.kind === "stop_market") return placeStop(desk, order);
+  if (order.closePosition) return placeConditional(desk, order);
   const refused = refusal(desk, order, market, book);
   if (refused !== null) return reject(desk, clientId, ...refused);
   const lots = reducible(desk, order);
@@ -71,21 +71,24 @@ function refusal(
   return null;
 }
 
-function placeStop(desk: SimDesk, order: NewOrder): void {
+/** A stop or a target that closes its leg: one of each kind may rest. */
+function placeConditional(desk: SimDesk, order: NewOrder): void {
   const { clientId, ticker, side, stopTicks } = order;
   const leg = desk.state.positions[`${ticker}:${side}`];
   if (leg === undefined || stopTicks === null) {
     return reject(desk, clientId, -2022, "no position to close");
   }
   const rival = Object.values(desk.state.orders).some((other) =>
-    other.closePosition && other.ticker === ticker && other.side === side
+    other.closePosition && other.kind === order.kind && other.ticker === ticker &&
+    other.side === side
   );
-  if (rival) return reject(desk, clientId, -4130, "a closing stop rests already");
+  if (rival) return reject(desk, clientId, -4130, "a closing order of this kind rests already");
   const market = desk.feed.market(ticker)!;
   const stopPx = unitsToNumber(stopTicks, market.tick);
   const mark = desk.mark(ticker)!;
-  if (signOf(side) * (mark.px - stopPx) <= 0) {
-    return reject(desk, clientId, -2021, "the stop would trigger at once");
+  const away = signOf(side) * (mark.px - stopPx) * (order.kind === "stop_market" ? 1 : -1);
+  if (away <= 0) {
+    return reject(desk, clientId, -2021, "it would trigger at once");
   }
   const { nowMs } = desk.state;
   accept(desk, { ...order, acceptedMs: nowMs, filledLots: 0, queueLots: 0 });

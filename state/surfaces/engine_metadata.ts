@@ -41,6 +41,7 @@ export function projectEngineMetadata({ run, loop, rules }: Published) {
     build: { deno: run.deno, target: run.target },
     capabilities: [
       ...(rules.exits.venueStops ? ["venue_stops"] : []),
+      ...(rules.exits.venueTargets ? ["venue_targets"] : []),
       ...(rules.router.makerFirst ? ["maker_first"] : []),
       "dead_man_switch",
     ],

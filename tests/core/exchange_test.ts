@@ -133,6 +133,26 @@ Deno.test("a stop triggers at the instant of the crossing and closes the whole l
   }
 });
 
+Deno.test("a target rests beside a stop and closes the whole leg when price gets there", () => {
+  for (const side of ["LONG", "SHORT"] as const) {
+    const rise = { open: 60_000, high: 60_400, low: 59_600, close: 60_000, volume: 500 };
+    const floor = one(rise);
+    const sign = side === "LONG" ? 1 : -1;
+    const at = (away: number) => (60_000 + sign * away) * 10;
+    const target = (clientId: string, ticks: number) =>
+      stop(clientId, ticks, { side, kind: "take_profit_market" });
+    floor.send([market("open", { side, lots: 17 })], 500);
+    floor.send([target("passed", at(-300)), stop("s", at(-5_000), { side })]);
+    assert.deepEqual(floor.about("passed"), ["reject would_trigger"]);
+    floor.send([target("t", at(200))], 200).send([target("twin", at(250))], 2 * MINUTE);
+    assert.deepEqual(floor.about("twin"), ["reject stop_exists"]);
+    const hits = tradesOf(floor, "t");
+    assert.equal(hits.reduce((sum, { lots }) => sum + lots, 0), 17);
+    assert.ok(sign * (floor.exchange.desk.paths.pxAt(BTC, hits[0]!.atMs)! - at(200) / 10) >= 0);
+    assert.deepEqual(floor.state.positions, {});
+  }
+});
+
 Deno.test("funding is paid every eight hours on what is held then", () => {
   const floor = new Floor(candleFeed(candles(Array(30).fill(60_000), { volume: 3_600 })));
   floor.send([market("open", { lots: 100 })]);

@@ -12,6 +12,7 @@ import {
 import { reduceIntent } from "../../core/exits/reduce.ts";
 import { follow, register, removal, seed, trackBest } from "../../core/exits/registry.ts";
 import { exitDue, levelDue } from "../../core/exits/scan.ts";
+import { tendTarget } from "../../core/exits/targets.ts";
 import { isForsaken, stopDeadlineMs, tendStop } from "../../core/exits/stops.ts";
 import { EXIT_REASONS, type VenuePosition } from "../../core/types.ts";
 import {
@@ -148,6 +149,33 @@ Deno.test("a stop is placed for the whole leg, rounded away from the market", ()
     assert.deepEqual(move.guard.stop?.stopTicks, ticks);
   }
   assert.equal(placing(guard({ levels: levels({ slPx: null }) }), null).kind, "keep");
+});
+
+Deno.test("a target rests once per leg, is moved with its level, and waits between tries", () => {
+  const tend = (start: ReturnType<typeof guard>, sight: typeof rests | null, nowMs = T0) =>
+    tendTarget(start, sight, { market: market(), lineage: "test00", nowMs });
+  for (const [side, ticks] of [["LONG", 620_002], ["SHORT", 620_001]] as const) {
+    const move = tend(guard({ side, levels: levels({ tpPx: 62_000.15 }) }), null);
+    assert.ok(move.kind === "place");
+    const { kind, stopTicks, closePosition, effect } = move.order;
+    assert.deepEqual([kind, stopTicks, closePosition, effect], [
+      "take_profit_market",
+      ticks,
+      true,
+      "close",
+    ]);
+  }
+  const first = tend(guard(), null);
+  assert.ok(first.kind === "place");
+  assert.equal(tend(first.guard, rests).kind, "keep");
+  const moved = { ...first.guard, levels: levels({ tpPx: 61_234 }) };
+  assert.deepEqual(tend(moved, rests), { kind: "cancel", clientId: first.order.clientId });
+  assert.equal(tend(moved, over, T0 + 2 * SECOND - 1).kind, "keep", "not before its time");
+  const again = tend(moved, over, T0 + 2 * SECOND);
+  assert.ok(again.kind === "place" && again.order.clientId !== first.order.clientId);
+  const leaving = { routeId: "r", reason: "sl", firstMs: T0 } as const;
+  assert.equal(tend(guard({ exit: leaving }), null).kind, "keep", "a leg that leaves gets none");
+  assert.equal(tend(guard({ levels: levels({ tpPx: null }) }), null).kind, "keep");
 });
 
 Deno.test("what rests is kept, what rests elsewhere is moved, what would trigger is due", () => {

@@ -177,6 +177,36 @@ Deno.test("a stop that is due takes a quoting close over in its own tick", () =>
   assert.equal(after.memory.registry[KEY]!.exit?.reason, "sl");
 });
 
+Deno.test("an entry whose leg has gone again is taken back, not opened a second time", () => {
+  const sliced = route({
+    lots: 180,
+    filledLots: 120,
+    costPxLots: 120 * 60_000,
+    twap: {
+      slices: [60, 60, 60],
+      startMs: T0 - 60 * SECOND,
+      intervalMs: 20 * SECOND,
+      begunCount: 2,
+      pausedMs: 0,
+      pausedSinceMs: null,
+      failuresCount: 0,
+    },
+    step: { kind: "slice", notBeforeMs: T0 },
+  });
+  const at = (holdings: Memory["holdings"]) =>
+    memory({ routes: { [sliced.id]: sliced }, holdings });
+  const gone = tick(at({}), seen());
+  assert.deepEqual(sent(gone.commands), []);
+  const [end] = gone.events.filter(({ kind }) => kind === "route_end");
+  assert.ok(end?.kind === "route_end" && end.reason === "revoked" && end.filledLots === 120);
+  const value = account({ positions: [position({ lots: 120 })] });
+  const held = tick(
+    at({ [KEY]: holding({ lots: 120 }) }),
+    seen({ account: { kind: "read", value } }),
+  );
+  assert.deepEqual(sent(held.commands), [BTC], "the next slice goes while the leg is there");
+});
+
 Deno.test("a refusal that another try would meet rests its symbol, a wrong key stops entries", () => {
   const heard = (code: RejectCode): VenueEvent => ({
     kind: "reject",

@@ -6,7 +6,7 @@ import { Past } from "../../core/past.ts";
 import type { MarketView } from "../../core/ports.ts";
 import { seek } from "../../core/seek.ts";
 import { netUsdOf, reserveEntry, withoutLeg, worldOf } from "../../core/world.ts";
-import { approvedEntry, BTC, ETH, freeze, guard, holding, route, T0 } from "../fixtures.ts";
+import { approvedEntry, BTC, ETH, freeze, guard, holding, order, route, T0 } from "../fixtures.ts";
 import { candles, observation as seen, rules } from "../fixtures_run.ts";
 
 const RULES = rules();
@@ -191,6 +191,20 @@ Deno.test("a flip asks the gate first, then closes the old leg, then asks again"
     ["route", "flip_timeout"],
   ]);
   assert.deepEqual(late.memory.flips, {});
+});
+
+Deno.test("while an order of the symbol is unresolved nothing more is opened in it", () => {
+  const lost = order({ state: "unknown", clientId: "c-9", ownerId: "r:old", effect: "close" });
+  const { vetoes, commands } = dip({ orders: { "c-9": lost } });
+  assert.deepEqual(vetoes.map(({ reason, gate }) => [reason, gate]), [
+    ["order_unresolved", "one_outcome_at_a_time"],
+  ]);
+  assert.deepEqual(commands, []);
+  const stop = { ...lost, closePosition: true };
+  assert.deepEqual(dip({ orders: { "c-9": stop } }).vetoes, [], "a stop opens nothing");
+  const closing = route({ id: "r:x", effect: "close", exitReason: "sl", levels: null });
+  const waits = dip({ routes: { "r:x": closing } }).vetoes;
+  assert.deepEqual(waits.map(({ reason }) => reason), ["order_unresolved"]);
 });
 
 Deno.test("a flip that the gate refuses closes nothing, and a leg of others stays", () => {

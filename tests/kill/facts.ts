@@ -103,7 +103,7 @@ export async function settledViolations(facts: Facts): Promise<readonly string[]
       continue;
     }
     const stops = Object.values(orders).filter((order) =>
-      order.closePosition && order.ticker === leg!.ticker && order.side === leg!.side
+      order.kind === "stop_market" && order.ticker === leg!.ticker && order.side === leg!.side
     );
     const leaving = Object.values(memory.routes).some(({ ticker, side, effect }) =>
       effect === "close" && `${ticker}:${side}` === key

@@ -9,7 +9,7 @@ import { applyPatch, diff } from "../../core/patch.ts";
 import { positionKey, type Trade } from "../../core/types.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
 import { blindEntries, capped, latched, steadyBaselines, tailed } from "./checkers_risk.ts";
-import { allotted, ended, single, sliced, stopsFirst } from "./checkers_routes.ts";
+import { allotted, conditionals, ended, single, sliced, stopsFirst } from "./checkers_routes.ts";
 import { CHECKER_SURFACES } from "./surfaces.ts";
 import type { Tick } from "./run.ts";
 
@@ -24,6 +24,8 @@ export type CheckerState = {
   readonly owners: ReadonlyMap<string, string>;
   /** Routes that have ended. */
   readonly finished: ReadonlySet<string>;
+  /** Since when a closing order has been without its leg. */
+  readonly strayMs: ReadonlyMap<string, number>;
   /** Trades of the exchange, by id. */
   readonly trades: ReadonlyMap<number, Trade>;
   /** Ids of trades the engine has told of. */
@@ -44,6 +46,7 @@ export function freshCheckerState(): CheckerState {
     executed: new Map(),
     owners: new Map(),
     finished: new Set(),
+    strayMs: new Map(),
     trades: new Map(),
     told: new Set(),
     incomeUsd: 0,
@@ -199,13 +202,13 @@ const protectedLegs: Checker = ({ venue, memory, seen, faultActive, decision }, 
   const since = new Map<string, number>();
   for (const [key, leg] of Object.entries(positions)) {
     const resting = Object.values(orders).some((order) =>
-      order.closePosition && order.ticker === leg.ticker && order.side === leg.side
+      order.kind === "stop_market" && order.ticker === leg.ticker && order.side === leg.side
     );
     const leaving = Object.values(memory.routes).some((route) =>
       route.effect === "close" && positionKey(route.ticker, route.side) === key
     );
     const asked = decision.commands.some((command) =>
-      command.kind === "place" && command.order.closePosition &&
+      command.kind === "place" && command.order.kind === "stop_market" &&
       positionKey(command.order.ticker, command.order.side) === key
     );
     if (resting || leaving || asked || faultActive || state.restarted) continue;
@@ -273,6 +276,7 @@ export const CHECKERS = {
   sliced,
   ended,
   stopsFirst,
+  conditionals,
   bookedOnce,
   converged,
   identity,

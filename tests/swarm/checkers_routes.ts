@@ -8,6 +8,7 @@ import type { Checker } from "./checkers.ts";
 import type { Tick } from "./run.ts";
 
 const FRESH_MS = 5_000;
+const STRAY_MS = 30_000;
 
 /** Lots of one order that the exchange may still execute; null where it does not have it. */
 function outLots({ venue }: Tick, clientId: string): number | null {
@@ -79,6 +80,26 @@ export const ended: Checker = (tick, { attempted, finished, executed }) => {
     if (!next.has(id) && tick.memory.routes[id] === undefined) return `${id} never ended`;
   }
   return { finished: next };
+};
+
+/** One stop and one target a leg; a leg that has gone leaves none behind. */
+export const conditionals: Checker = ({ venue, seen, settled, faultActive }, { strayMs }) => {
+  const { orders, positions } = venue.exchange.desk.state;
+  const kinds = new Set<string>();
+  const strays = new Map<string, number>();
+  for (const { clientId, closePosition, ticker, side, kind } of Object.values(orders)) {
+    if (!closePosition) continue;
+    const key = `${ticker}:${side}`;
+    if (kinds.has(`${key} ${kind}`)) return `${key} has two orders of kind ${kind}`;
+    kinds.add(`${key} ${kind}`);
+    if (positions[key] !== undefined) continue;
+    const fromMs = strayMs.get(clientId) ?? seen.nowMs;
+    strays.set(clientId, fromMs);
+    if (settled && !faultActive && seen.nowMs - fromMs > STRAY_MS) {
+      return `${clientId} of ${key} rests without a leg`;
+    }
+  }
+  return { strayMs: strays };
 };
 
 /** A stop that is due waits for no slice, no spread and no place in a queue. */

@@ -25,18 +25,22 @@ const SLICED = {
     twap: { min_notional_usd: 60, slices: 3, interval_seconds: 20, max_pause_s: 120 },
   },
 };
+/** Targets rest at the exchange. */
+const TARGETED = { exits: { venue_tp: true } };
 /** Suggestions are followed as soon as there are any. */
 const TUNED = { router_autotune: { apply: true, interval_s: 300, allow_flip: true } };
 
 /**
  * Needs no permission: the files are part of the program. `tender` circuits trip in every run,
- * `sliced` orders are large ones, a `tuned` router follows its own suggestions.
+ * `sliced` orders are large ones, a `tuned` router follows its own suggestions, and `targeted` legs
+ * have their targets at the exchange.
  */
 export function swarmConfig(
-  { tender = false, sliced = false, tuned = false }: {
+  { tender = false, sliced = false, tuned = false, targeted = false }: {
     tender?: boolean;
     sliced?: boolean;
     tuned?: boolean;
+    targeted?: boolean;
   } = {},
 ): Config {
   const strategies = strategyConfig.strategies.map((strategy) => ({
@@ -51,7 +55,11 @@ export function swarmConfig(
     cvar: { ...cvar, timeframe: TIMEFRAME },
   };
   const loaded = checkConfig({
-    "runtime.yaml": { ...sliced ? SLICED : {}, ...tuned ? TUNED : {} },
+    "runtime.yaml": {
+      ...sliced ? SLICED : {},
+      ...tuned ? TUNED : {},
+      ...targeted ? TARGETED : {},
+    },
     "strategy_config.json": { strategies, vol_target: vol, risk_advanced: tails },
     "risk_limits.json": tender
       ? {
@@ -70,10 +78,11 @@ export function swarmConfig(
   return loaded.kind === "config" ? loaded.config : unreachable(loaded);
 }
 
-/** Every so many seeds run with circuits that trip, in slices, or with suggestions followed. */
+/** Every so many seeds run with circuits that trip, in slices, tuned, or with resting targets. */
 const TENDER_EVERY = 5;
 const SLICED_EVERY = 2;
 const TUNED_EVERY = 3;
+const TARGETED_EVERY = 4;
 const known = new Map<string, Config>();
 
 /** The configuration of one seed of the swarm. */
@@ -82,6 +91,7 @@ export function configOf(seed: number): Config {
     tender: seed % TENDER_EVERY === 0,
     sliced: seed % SLICED_EVERY === 0,
     tuned: seed % TUNED_EVERY === 0,
+    targeted: seed % TARGETED_EVERY === 1,
   };
   const key = JSON.stringify(variant);
   const config = known.get(key) ?? swarmConfig(variant);

@@ -11,7 +11,7 @@ type Refusal = {
   readonly arrives: number;
 };
 
-const patient = ({ kind }: NewOrder) => kind !== "stop_market";
+const patient = ({ closePosition }: NewOrder) => !closePosition;
 export const REFUSALS: readonly Refusal[] = [
   {
     kind: "post_only_reject",
@@ -23,7 +23,7 @@ export const REFUSALS: readonly Refusal[] = [
   {
     kind: "stop_reject",
     venueCode: -4045,
-    of: ({ kind }) => kind === "stop_market",
+    of: ({ closePosition }) => closePosition,
     chance: 1,
     arrives: 0,
   },
