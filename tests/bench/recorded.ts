@@ -66,7 +66,9 @@ export async function record(): Promise<Recorded> {
     const decision = engine.decide(seen);
     ({ nowMs } = seen);
     const moment = { before, seen, decision };
-    if (weight(moment) >= weight(busy)) busy = moment;
+    // With a position in doubt the gate refuses everything at its first check.
+    const isKnown = before.pulse.accountOk && Object.keys(before.differences).length === 0;
+    if (isKnown && weight(moment) >= weight(busy)) busy = moment;
     const nothing = decision.events.length === 0 && decision.commands.length === 0;
     if (nothing && Object.keys(before.holdings).length > 2) quiet = moment;
     await venue.submit(decision.commands);

@@ -95,7 +95,13 @@ const MUTATIONS: readonly Mutation[] = [
     "closes[i]! * closes[i - 1]!",
   ),
   turn("risk/advanced", "risk/check_order", "cvar.lookback_bars - 1", "cvar.lookback_bars + 1"),
-  turn("increments", "router/rounding", "decimals - inc.decimals", "decimals + inc.decimals"),
+  turn("increments", "router/rounding", "nearest + 0", "nearest + 1"),
+  turn(
+    "increments",
+    "router/clean_order_normalization",
+    "decimals - inc.decimals",
+    "decimals + inc.decimals",
+  ),
   turn(
     "router/normalize",
     "router/clean_lot_split",
