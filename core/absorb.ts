@@ -8,6 +8,7 @@ import {
   bookFill,
   bookFunding,
   type Close,
+  type Executed,
   isBooked,
   markBooked,
   markVerified,
@@ -77,10 +78,10 @@ function book(work: Work, trade: Trade): void {
   const market = seen.market.market(trade.ticker);
   if (market === null) return;
   const order = memory.orders[trade.clientId];
-  const executedLots = (order?.filledLots ?? 0) + trade.lots;
+  const filled = order === undefined ? undefined : bookOrderTrade(order, trade);
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
     market,
-    executedLots,
+    executed: executedOf(filled, trade),
   });
   work.events.push(...booking.events);
   change(work, {
@@ -97,7 +98,7 @@ function book(work: Work, trade: Trade): void {
   });
   const tempo = noteFill(work.memory.tempo, trade, work.rules.limits);
   if (tempo !== work.memory.tempo) change(work, { tempo });
-  if (order !== undefined) putOrder(work, bookOrderTrade(order, trade));
+  if (filled !== undefined) putOrder(work, filled);
   const route = order === undefined ? undefined : memory.routes[order.ownerId];
   if (route !== undefined) {
     const booked = bookTrade(route, trade, order?.submission ?? null);
@@ -105,6 +106,18 @@ function book(work: Work, trade: Trade): void {
   }
   if (trade.effect === "open" && route?.levels) registerLeg(work, trade, route.levels);
   if (booking.close !== null) rememberClose(work, booking.close, trade.id);
+}
+
+/** What the trade's order has executed in all; of an order that is not known, the trade alone. */
+function executedOf(order: Order | undefined, { lots, px, feeUsd, atMs }: Trade): Executed {
+  if (order === undefined) return { lots, avgPx: px, feesUsd: feeUsd, firstMs: atMs };
+  const { filledLots, costPxLots, feesUsd, firstFillMs } = order;
+  return {
+    lots: filledLots,
+    avgPx: costPxLots / filledLots,
+    feesUsd,
+    firstMs: firstFillMs ?? atMs,
+  };
 }
 
 function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origin {

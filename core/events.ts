@@ -98,7 +98,13 @@ export type EngineEvent =
     readonly stopTicks: number | null;
     readonly purpose: "maker" | "taker" | "market" | "stop" | "target";
   }
-  | OrderRef & { readonly kind: "order_ack"; readonly latencyMs: number; readonly lots: number }
+  | OrderRef & {
+    readonly kind: "order_ack";
+    readonly orderKind: string;
+    readonly latencyMs: number;
+    readonly lots: number;
+    readonly atMs: number;
+  }
   | OrderRef & {
     readonly kind: "order_reject";
     readonly code: RejectCode;
@@ -120,7 +126,11 @@ export type EngineEvent =
     readonly lots: number;
     readonly feeUsd: number;
     readonly maker: boolean;
+    /** Of the whole order, this trade included. */
     readonly executedLots: number;
+    readonly avgPx: number;
+    readonly feesUsd: number;
+    readonly firstMs: number;
     readonly strategyId: string | null;
     readonly exitReason: ExitReason | null;
     readonly atMs: number;
@@ -234,6 +244,7 @@ export type EngineEvent =
     readonly slices: number | null;
     readonly slicesBegun: number | null;
     readonly decidedMs: number;
+    readonly endedMs: number;
     readonly ackLatencyMs: number | null;
     readonly clientIds: readonly string[];
   }

@@ -129,6 +129,8 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
     case "order_ack":
       return {
         ...orderOf(event),
+        ts_ack: iso(event.atMs),
+        order_type: event.orderKind,
         latency_ms: event.latencyMs,
         request_qty: event.lots === 0 ? null : qty(view, event.ticker, event.lots),
         status: "NEW",
@@ -156,7 +158,8 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
     case "order_fill":
       return {
         ...orderOf(event),
-        ts_fill: iso(event.atMs),
+        ts_fill_first: iso(event.firstMs),
+        ts_fill_last: iso(event.atMs),
         tradeIds: [event.tradeId],
         lastQty: qty(view, event.ticker, event.lots),
         lastPrice: event.px,
@@ -164,6 +167,8 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
         feeAsset: "USDT",
         maker: event.maker,
         executedQty: qty(view, event.ticker, event.executedLots),
+        avgPrice: event.avgPx,
+        fee_total: event.feesUsd,
         strategy: event.strategyId,
         exit_reason: event.exitReason,
       };

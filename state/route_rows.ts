@@ -116,6 +116,11 @@ function endBody(event: RouteEnd, view: Markets): Row {
     shortfall_bps: shortfallOf(event.shortfall),
     missed_bps: event.missedBps,
     fees_usd: event.feesUsd,
+    timing_ms: {
+      decision: event.decidedMs,
+      ack: event.ackLatencyMs,
+      total: event.endedMs - event.decidedMs,
+    },
     ack_latency_ms: event.ackLatencyMs,
     rejections: event.rejections,
     requotes: event.requotes,

@@ -222,6 +222,8 @@ export function order(changes: Partial<Order> = {}): Order {
     submission: null,
     filledLots: 0,
     costPxLots: 0,
+    feesUsd: 0,
+    firstFillMs: null,
     lastFillMs: null,
     status: null,
     executedLots: null,

@@ -90,12 +90,20 @@ export type Booking = {
   readonly realizedUsd: number;
 };
 
+/** What an order has executed in all, this trade included. */
+export type Executed = {
+  readonly lots: number;
+  readonly avgPx: number;
+  readonly feesUsd: number;
+  readonly firstMs: number;
+};
+
 /** Books one trade into the leg it belongs to. */
 export function bookFill(
   holdings: Holdings,
   trade: Trade,
   origin: Origin,
-  { market, executedLots }: { market: Market; executedLots: number },
+  { market, executed }: { market: Market; executed: Executed },
 ): Booking {
   const key = positionKey(trade.ticker, trade.side);
   const held = holdings[key];
@@ -111,7 +119,10 @@ export function bookFill(
     lots: trade.lots,
     feeUsd: trade.feeUsd,
     maker: trade.maker,
-    executedLots,
+    executedLots: executed.lots,
+    avgPx: executed.avgPx,
+    feesUsd: executed.feesUsd,
+    firstMs: executed.firstMs,
     strategyId: origin.strategyId ?? held?.strategyId ?? null,
     exitReason: trade.effect === "close" ? origin.exitReason : null,
     atMs: trade.atMs,

@@ -167,8 +167,8 @@ function placed(
 }
 
 function lastRows(route: Route, sight: RouteSight): Moved["events"] {
-  const { market, book } = sight;
-  const row = endRow(route, { lot: market.lot, endMidPx: midPxOf(book, market.tick) });
+  const { market, book, nowMs } = sight;
+  const row = endRow(route, { lot: market.lot, endMidPx: midPxOf(book, market.tick), nowMs });
   const { twap } = route;
   if (twap === null) return [row];
   const { status, reason, lots, filledLots, makerLots, avgPx, shortfall } = row;

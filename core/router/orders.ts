@@ -28,9 +28,11 @@ export type Order = NewOrder & {
   readonly ackMs: number | null;
   /** What was seen before it left; null for what is not judged, a protective stop. */
   readonly submission: Submission | null;
-  /** Lots booked from trades, their sum of price times lots, the newest one's time. */
+  /** Lots booked from trades, their sum of price times lots, their fees, first and last time. */
   readonly filledLots: number;
   readonly costPxLots: number;
+  readonly feesUsd: number;
+  readonly firstFillMs: number | null;
   readonly lastFillMs: number | null;
   readonly status: OrderStatus | null;
   /** The venue's own count at the end; null until it is terminal. */
@@ -69,6 +71,8 @@ export function sendOrder(
     submission,
     filledLots: 0,
     costPxLots: 0,
+    feesUsd: 0,
+    firstFillMs: null,
     lastFillMs: null,
     status: null,
     executedLots: null,
@@ -118,8 +122,10 @@ export function hearOrder(order: Order, told: Told): readonly [Order, readonly E
       const event = {
         kind: "order_ack",
         ...reference(order),
+        orderKind: order.kind,
         latencyMs,
         lots: order.lots,
+        atMs: told.atMs,
       } as const;
       return [{ ...order, state, ackMs: told.atMs, query: null }, [event]];
     }
@@ -158,12 +164,14 @@ function doubt(order: Order, atMs: number): readonly [Order, readonly EngineEven
 /** Counts one booked trade; the venue's own count stays what it said. */
 export function bookOrderTrade(
   order: Order,
-  { lots, px, atMs }: Pick<Trade, "lots" | "px" | "atMs">,
+  { lots, px, feeUsd, atMs }: Pick<Trade, "lots" | "px" | "feeUsd" | "atMs">,
 ): Order {
   return {
     ...order,
     filledLots: order.filledLots + lots,
     costPxLots: order.costPxLots + px * lots,
+    feesUsd: order.feesUsd + feeUsd,
+    firstFillMs: Math.min(order.firstFillMs ?? atMs, atMs),
     lastFillMs: Math.max(order.lastFillMs ?? 0, atMs),
   };
 }

@@ -127,7 +127,7 @@ export function styleOf({ urgent, twap, makerOrders }: Route): RouteStyle {
 /** The row that tells what routing did and what it cost; `endMidPx` prices what was not filled. */
 export function endRow(
   route: Route,
-  { lot, endMidPx }: { lot: Increment; endMidPx: number | null },
+  { lot, endMidPx, nowMs }: { lot: Increment; endMidPx: number | null; nowMs: number },
 ): Extract<EngineEvent, { kind: "route_end" }> {
   const { step, filledLots, decisionMidPx } = route;
   const direction = buys(route.side, route.effect);
@@ -168,6 +168,7 @@ export function endRow(
     slices: route.twap?.slices.length ?? null,
     slicesBegun: route.twap?.begunCount ?? null,
     decidedMs: route.decidedMs,
+    endedMs: nowMs,
     ackLatencyMs: route.ackLatencyMs,
     clientIds: route.clientIds,
   };

@@ -17,7 +17,10 @@ import { dice, freeze, holding, market, T0, trade } from "../fixtures.ts";
 const KEY = "BTCUSDT:LONG";
 const ORIGIN: Origin = { intentId: "e-1", strategyId: "s1", exitReason: "tp", leverage: 2 };
 const book = (holdings: Holdings, one: Trade) =>
-  bookFill(freeze(holdings), one, ORIGIN, { market: market(), executedLots: one.lots });
+  bookFill(freeze(holdings), one, ORIGIN, {
+    market: market(),
+    executed: { lots: one.lots, avgPx: one.px, feesUsd: one.feeUsd, firstMs: one.atMs },
+  });
 
 Deno.test("a trade id is booked once, in whatever order trades come", () => {
   let booked = markBooked(undefined, 5);

@@ -51,7 +51,7 @@ const sent = (): Order =>
   );
 
 const booked = (of: Order, lots: number): Order =>
-  bookOrderTrade(of, { lots, px: 60_000, atMs: T0 + 50 });
+  bookOrderTrade(of, { lots, px: 60_000, feeUsd: 0.1, atMs: T0 + 50 });
 
 type Told = Extract<VenueEvent, { kind: "ack" | "reject" | "done" | "order_answer" }>;
 const ack = (atMs = T0 + 40): Told => ({ kind: "ack", clientId: "c-1", atMs });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bookTrade, endRow, type Route } from "../../core/router/route.ts";
 import type { Submission } from "../../core/router/shortfall.ts";
-import { market, route, trade } from "../fixtures.ts";
+import { market, route, T0, trade } from "../fixtures.ts";
 
 const LOT = market().lot;
 const close = (got: number | null, want: number) =>
@@ -16,7 +16,7 @@ const seen = (changes: Partial<Submission> = {}): Submission => ({
 const over = (changes: Partial<Route>, endMidPx: number | null = 60_000) =>
   endRow(
     route({ step: { kind: "ended", status: "FILLED", reason: "filled" }, ...changes }),
-    { lot: LOT, endMidPx },
+    { lot: LOT, endMidPx, nowMs: T0 },
   );
 /** A route of five lots (0.005 BTC, 300 dollars) filled at one price. */
 const filled = (

@@ -24,9 +24,11 @@ const RUN: Published["run"] = {
   notes: [],
 };
 
-/** A sentence when a surface breaks its schema, else null. */
-export function CHECKER_SURFACES({ memory, seen, rules, past }: Tick): string | null {
-  const published: Published = {
+/** One reading as the publisher takes it. */
+export function publishedOf(
+  { memory, seen, rules, past }: Pick<Tick, "memory" | "seen" | "rules" | "past">,
+): Published {
+  return {
     memory,
     view: seen.market,
     rules,
@@ -45,6 +47,12 @@ export function CHECKER_SURFACES({ memory, seen, rules, past }: Tick): string | 
     },
     treasury: { asOf: null, maxAgeMs: 1, include: ["futures"], holdings: {} },
   };
+}
+
+/** A sentence when a surface breaks its schema, else null. */
+export function CHECKER_SURFACES(tick: Tick): string | null {
+  const { memory } = tick;
+  const published = publishedOf(tick);
   const envelope = {
     schema_version: 1,
     updated_ts: new Date(memory.pulse.nowMs).toISOString(),
