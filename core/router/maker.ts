@@ -17,7 +17,7 @@ import { cancelOrder, isSettled, type Order } from "./orders.ts";
 import { endChild, failed, giveUp, refOf } from "./outcome.ts";
 import type { MakerVeto } from "./policy.ts";
 import { makerTicks, spreadBps, type Touch, touchOf } from "./quote.ts";
-import { type Route, type Step, styleOf } from "./route.ts";
+import type { Route, Step } from "./route.ts";
 import type { RouterRules } from "./rules.ts";
 
 const WIDE_PATIENCE_MS = 2 * MS_PER_SECOND;
@@ -102,7 +102,7 @@ function explain(
     kind: "route_decision",
     ...refOf(route),
     child: route.child.number,
-    style: styleOf(route),
+    style: route.twap !== null ? "twap" : vetoes.length === 0 ? "maker_first" : "taker",
     path: vetoes.length === 0 ? "maker" : "taker",
     lots: remainingLots(route, sight),
     makerRequested: !route.makerVetoes.includes("maker_not_requested"),

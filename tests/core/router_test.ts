@@ -27,6 +27,14 @@ Deno.test("a route quotes first, two basis points behind mid, and ends when it i
   assert.equal(play.end, "FILLED: filled");
   assert.equal(averagePx(play.route), 60_000);
   assert.deepEqual(play.told, ["route_decision", "order_submit", "route_end"]);
+  const [told] = play.events;
+  assert.ok(told?.kind === "route_decision");
+  assert.deepEqual([told.style, told.path, told.makerAllowed, told.reasons], [
+    "maker_first",
+    "maker",
+    true,
+    [],
+  ]);
 });
 
 Deno.test("nothing is sent while an order is out", () => {
