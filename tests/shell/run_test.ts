@@ -9,7 +9,7 @@ import { writeCandles } from "./candles.ts";
 
 const NEEDS = ["read", "write", "run", "env"] as const;
 const JOURNAL = "execution/journal";
-const SEEDS = 20;
+const SEEDS = 12;
 const WARMUP_END = "2026-01-03T00:00:00.000Z";
 /** Thirty seconds later at the shipped speed of a minute a second. */
 const WATCHED_END = "2026-01-03T00:30:00.000Z";

@@ -77,7 +77,7 @@ function Exits({ pipeline, nowMs }: { pipeline: Told["exit_pipeline"]; nowMs: nu
               <td class="text">
                 {nameOf(symbol)} <span class="dim">{side}</span>
               </td>
-              <td class="text" title={reason}>{exitWords(reason)}</td>
+              <td class="text why" title={reason}>{exitWords(reason)}</td>
               <td>
                 <Money usd={net_usd} why="" />
               </td>

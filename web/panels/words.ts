@@ -78,7 +78,7 @@ const EXITS: Readonly<Record<ExitReason, string>> = {
   tp_venue: "target at exchange",
   liquidation: "liquidation",
   external: "closed elsewhere",
-  flip: "turned the other way round",
+  flip: "flipped",
   seed_breach: "past its adopted level",
   unprotected: "had no level",
 };
