@@ -9,8 +9,9 @@ import type { World } from "./risk/check.ts";
 import { circuitsOf } from "./risk/circuits.ts";
 import type { ModeView } from "./risk/mode.ts";
 import { bookVarFrac, worstShortfall } from "./risk/tail.ts";
+import type { Route } from "./router/route.ts";
 import type { Rules } from "./rules.ts";
-import { signOf } from "./types.ts";
+import { type PositionKey, signOf } from "./types.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
 import { type Surroundings, worldOf } from "./world.ts";
 
@@ -144,6 +145,17 @@ function modeItems({ mode, reason }: ModeView, others: readonly Attention[]): At
   return isTold ? [] : [{ id, level, args: [reason] }];
 }
 
+/** Refused so often in a row, a close does not get through. */
+const REFUSED_MAX_COUNT = 3;
+
+/** A close that could not be had patiently, or that the venue keeps refusing. */
+function struggles(key: PositionKey, { urgent, step, failures, makerEnd }: Route): Attention[] {
+  const isForced = !urgent && (step.kind === "strike" || step.kind === "market");
+  if (!isForced && failures === 0) return [];
+  const level = failures >= REFUSED_MAX_COUNT ? "critical" : "warn";
+  return [{ id: `exit_forced:${key}`, level, args: [failures, makerEnd] }];
+}
+
 function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
   const items: Attention[] = [];
   for (const [key, holding] of sortedEntries(memory.holdings)) {
@@ -178,6 +190,8 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
     if (due !== null && guard?.exit === null) {
       items.push({ id: `exit_due:${key}`, level: "critical", args: [due.reason, px] });
     }
+    const leaving = guard?.exit == null ? undefined : memory.routes[guard.exit.routeId];
+    if (leaving !== undefined) items.push(...struggles(key, leaving));
   }
   return items;
 }

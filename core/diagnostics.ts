@@ -276,7 +276,8 @@ export type LegItem =
   | "pos_unprotected"
   | "stop_not_resting"
   | "adopted"
-  | "exit_due";
+  | "exit_due"
+  | "exit_forced";
 
 export type AttentionLevel = "info" | "warn" | "critical";
 /** Something an operator must know, for as long as it is true. */

@@ -13,6 +13,8 @@ import { FAILURES_MAX_COUNT, hurry, type Schedule, sliceDueMs, targetLots } from
 
 const RETRY_MS = MS_PER_SECOND;
 const RETRY_MAX_MS = 30 * MS_PER_SECOND;
+/** So often a close is sent as it is; after that market and banded orders take turns. */
+const UNCHANGED_MAX_COUNT = 3;
 
 /** The current child has nothing more to do, or gives up with a reason. */
 export function endChild(route: Route, sight: RouteSight, reason: string): Moved {
@@ -46,8 +48,10 @@ export function failed(route: Route, sight: RouteSight, code: RejectCode): Moved
     );
   if (rule.exit === "strike") return strike(0, false);
   if (rule.exit === "banded") return strike(isBanded(route) ? RETRY_MS : 0, true);
-  const waitMs = rule.waitMs * 2 ** route.failures;
-  return strike(Math.min(RETRY_MAX_MS, waitMs), isBanded(route));
+  const waitMs = Math.min(RETRY_MAX_MS, rule.waitMs * 2 ** route.failures);
+  // What was refused again and again is not sent again unchanged.
+  const isStuck = rule.rests && route.failures >= UNCHANGED_MAX_COUNT - 1;
+  return strike(waitMs, isStuck !== isBanded(route));
 }
 
 function isBanded({ step }: Route): boolean {

@@ -4,7 +4,7 @@ import { attentionOf } from "../../core/attention.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import type { Mark } from "../../core/types.ts";
-import { freeze, guard, holding, levels, newOrder, order, T0 } from "../fixtures.ts";
+import { freeze, guard, holding, levels, newOrder, order, route, T0 } from "../fixtures.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
 const SECOND = 1_000;
@@ -115,6 +115,26 @@ Deno.test("a mode is told where nothing else is its reason", () => {
     "warn risk_warn",
   ]);
   assert.deepEqual(told(at(9_700)), ["warn drawdown_near"], "its reason is an item already");
+});
+
+Deno.test("a close that does not get through is told, and louder with every refusal", () => {
+  const exit = { routeId: "r:x", reason: "tp", firstMs: T0 } as const;
+  const closing = (changes: Parameters<typeof route>[0]) =>
+    told({
+      ...COVERED,
+      registry: { [KEY]: { ...COVERED.registry[KEY]!, exit } },
+      routes: { "r:x": route({ id: "r:x", effect: "close", exitReason: "tp", ...changes }) },
+    }).filter((item) => item.includes("exit_"));
+  const strike = { kind: "strike", notBeforeMs: T0, isBanded: false } as const;
+  assert.deepEqual(closing({}), [], "a patient close is no news");
+  assert.deepEqual(closing({ urgent: true, step: strike }), [], "a stop that strikes neither");
+  assert.deepEqual(closing({ step: strike }), [`warn exit_forced:${KEY}`]);
+  assert.deepEqual(closing({ urgent: true, failures: 1, step: strike }), [
+    `warn exit_forced:${KEY}`,
+  ]);
+  assert.deepEqual(closing({ urgent: true, failures: 3, step: strike }), [
+    `critical exit_forced:${KEY}`,
+  ]);
 });
 
 Deno.test("the operator's latches and what cannot be read are told", () => {

@@ -88,6 +88,24 @@ Deno.test("within the band a close tries again each second until it is done", ()
   assert.equal(play.ack().fill(6, false).done("filled").tick().end, "FILLED: filled");
 });
 
+Deno.test("a close that is refused for what it is does not go on unchanged", () => {
+  const start = closing({
+    urgent: true,
+    step: { kind: "strike", notBeforeMs: T0, isBanded: false },
+  });
+  const play = new Play(start).tick();
+  for (let i = 0; i < 6; i++) play.reject("filter").tick().tick(30 * SECOND);
+  assert.deepEqual(play.sent.map(({ kind }) => kind), [
+    "market",
+    "market",
+    "market",
+    "limit",
+    "market",
+    "limit",
+    "market",
+  ]);
+});
+
 Deno.test("what was not executed is sent again with growing patience, five times", () => {
   const play = new Play(route()).tick();
   const waits: number[] = [];

@@ -220,6 +220,12 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
     what: `${leg} was found open and adopted`,
     proof: `default stop at ${f.price(n(stop))}`,
   }),
+  exit_forced: ([failures, ended], { leg }) => ({
+    what: `${leg} is being closed without bounds`,
+    proof: n(failures)
+      ? `refused ${f.count(n(failures))} times in a row · it is tried again and again`
+      : `waiting did not do it: ${s(ended)}`,
+  }),
   exit_due: ([reason, px], { leg }) => ({
     what: `${leg} is past its exit and no order is out`,
     proof: `${exitWords(s(reason))} · mark ${f.price(n(px))}`,
