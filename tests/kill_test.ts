@@ -33,21 +33,12 @@ lane("two minutes after the engine died none of its quotes rests, and every stop
       await writeBusyConfig(`${dir}/config`);
       const path = `${dir}/logs/sim/venue.jsonl`;
       // Four minutes a second: a quote rests for up to a quarter of a second of real time.
-      const child = startEngine(dir, { args: ["--speed", "240"], slow: false });
-      const told = new Response(child.stderr).text();
-      const said = new Response(child.stdout).text();
-      let over = false;
-      child.status.then(() => over = true);
-      for (let ready = false; !ready;) {
-        if (over) throw new Error(`the engine ended by itself: ${await told}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      await killWhen(dir, { speed: 240 }, async () => {
         const state = (await recoverIfThere(path))?.state;
         const orders = Object.values(state?.orders ?? {});
-        ready = orders.some(({ closePosition }) => closePosition) &&
+        return orders.some(({ closePosition }) => closePosition) &&
           quotesIn(state?.orders ?? {}).length > 0;
-      }
-      child.kill("SIGKILL");
-      await Promise.all([child.status, told, said]);
+      });
       const before = (await recoverVenue(path))!.state;
       const resting = quotesIn(before.orders);
       assert.ok(resting.length > 0, "a quote was resting when the engine died");
@@ -78,21 +69,13 @@ lane("a parent killed between two of its slices goes on where it was, and no fur
   run: () =>
     inTempDir(async (dir) => {
       await writeBusyConfig(`${dir}/config`);
-      // Two minutes a second: the slices of a parent are a twelfth of a second apart.
-      const child = startEngine(dir, { args: ["--speed", "120"], slow: false });
-      const told = new Response(child.stderr).text();
-      const said = new Response(child.stdout).text();
-      let over = false;
-      child.status.then(() => over = true);
-      for (let ready = false; !ready;) {
-        if (over) throw new Error(`the engine ended by itself: ${await told}`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        ready = Object.values(await routesIfThere(dir)).some(isBetweenSlices);
-      }
-      child.kill("SIGKILL");
-      await Promise.all([child.status, told, said]);
+      // Eighty seconds a second: the slices of a parent are an eighth of a second apart.
+      await killWhen(dir, { speed: 80 }, async () =>
+        Object.values(await routesIfThere(dir)).some(isBetweenSlices));
       const { memory } = await factsOf(dir);
-      const open = Object.values(memory!.routes).filter(({ twap }) => twap !== null);
+      const open = Object.values(memory!.routes).filter(({ twap }) =>
+        twap !== null
+      );
       assert.ok(open.length > 0, "a sliced parent was under way when the engine died");
       assert.deepEqual(await settle(dir), []);
       const after = await factsOf(dir);
@@ -115,6 +98,25 @@ lane("a parent killed between two of its slices goes on where it was, and no fur
       }
     }),
 });
+
+/** Starts an engine over `dir` and kills it in the first moment that will do. */
+async function killWhen(
+  dir: string,
+  { speed }: { speed: number },
+  isMoment: () => Promise<boolean>,
+): Promise<void> {
+  const child = startEngine(dir, { args: ["--speed", String(speed)], slow: false });
+  const told = new Response(child.stderr).text();
+  const said = new Response(child.stdout).text();
+  let over = false;
+  child.status.then(() => over = true);
+  while (!await isMoment()) {
+    if (over) throw new Error(`the engine ended by itself: ${await told}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  child.kill("SIGKILL");
+  await Promise.all([child.status, told, said]);
+}
 
 function isBetweenSlices({ twap, filledLots }: Route): boolean {
   return twap !== null && filledLots > 0 && twap.begunCount < twap.slices.length;
