@@ -3,7 +3,13 @@
  * Everything it starts, it stops.
  */
 import { effectiveValues, renderCheck } from "./config/check.ts";
-import { type AckFlags, dispatch, type ReplayFlags, type RunFlags } from "./config/commands.ts";
+import {
+  type AckFlags,
+  type CtlFlags,
+  dispatch,
+  type ReplayFlags,
+  type RunFlags,
+} from "./config/commands.ts";
 import { killSwitch, refuseEnvironment, resolveMode } from "./config/environment.ts";
 import { initConfig } from "./config/init.ts";
 import { buildRules, framesOf, treasuryOf } from "./config/load.ts";
@@ -11,6 +17,7 @@ import { type Read, readConfig } from "./config/locate.ts";
 import { type GivenBook, levelsOf, parsePositions, positionsOn } from "./config/positions.ts";
 import { Refusal } from "./core/assert.ts";
 import type { Acknowledgeable } from "./core/drawdown.ts";
+import type { OperatorOrder, StateOrder } from "./core/operator.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import { CandleFeed } from "./core/venues/feed_candles.ts";
@@ -331,10 +338,21 @@ async function statusCommand(flags: { data: string; json: boolean }): Promise<nu
   return status.alive ? EXIT.ok : EXIT.dead;
 }
 
-async function ackCommand(what: Acknowledgeable, flags: AckFlags): Promise<number> {
-  const { control, root } = layoutOf(flags.data);
-  const { by, reason } = flags;
-  const answer = await tellEngine(control, { by, reason, order: { kind: "ack", what } });
+function ackCommand(what: Acknowledgeable, flags: AckFlags): Promise<number> {
+  return tell({ kind: "ack", what }, flags);
+}
+
+async function ctlCommand(kind: StateOrder, flags: CtlFlags): Promise<number> {
+  if (kind === "flatten" && !flags.yes) {
+    err("flatten closes every position at market: say --yes if that is meant\n");
+    return EXIT.usage;
+  }
+  return await tell({ kind }, flags);
+}
+
+async function tell(order: OperatorOrder, { data, by, reason }: AckFlags): Promise<number> {
+  const { control, root } = layoutOf(data);
+  const answer = await tellEngine(control, { by, reason, order });
   if (answer === null) {
     err(`no engine listens in ${root}: start it, then say it again\n`);
     return EXIT.dead;
@@ -364,6 +382,7 @@ async function main(): Promise<number> {
       init: initCommand,
       status: statusCommand,
       ack: ackCommand,
+      ctl: ctlCommand,
     }, { version, out, err });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { closest, distance } from "fastest-levenshtein";
 import { ACKNOWLEDGEABLE, type Acknowledgeable } from "../core/drawdown.ts";
+import { STATE_ORDERS, type StateOrder } from "../core/operator.ts";
 import { MODES } from "./files.ts";
 
 export type RunFlags = {
@@ -38,7 +39,10 @@ export type AckFlags = {
   readonly reason: string;
 };
 
+export type CtlFlags = AckFlags & { readonly yes: boolean };
+
 export type Handlers = {
+  readonly ctl: (order: StateOrder, flags: CtlFlags) => Promise<number>;
   readonly ack: (what: Acknowledgeable, flags: AckFlags) => Promise<number>;
   readonly run: (flags: RunFlags) => Promise<number>;
   readonly replay: (flags: ReplayFlags) => Promise<number>;
@@ -52,6 +56,8 @@ export type Output = {
   readonly err: (text: string) => void;
 };
 
+const ORDER_NAMES = Object.keys(STATE_ORDERS) as StateOrder[];
+const ORDER_WORDS = ORDER_NAMES.map((name) => `${name} (${STATE_ORDERS[name]})`).join(", ");
 const EXIT_OK = 0;
 const EXIT_USAGE = 2;
 const SUGGESTION_DISTANCE_MAX = 3;
@@ -95,14 +101,14 @@ export async function dispatch(
     .option("--json", "print as JSON", false)
     .action(async (flags) => void (code = await handlers.status(flags)));
 
-  inherit(program.command("ack"))
-    .description("tell the running engine that a latched circuit may open; exit 1 if it stays shut")
-    .addArgument(new Argument("<circuit>", "what to open").choices(ACKNOWLEDGEABLE))
-    .addOption(dataOption())
-    .requiredOption("--reason <text>", "why trading may go on; it is kept in the books")
-    .option("--by <name>", "who says so", "operator")
+  inherit(ackCommand(program.command("ack")))
     .action(async (what: Acknowledgeable, flags: AckFlags) =>
       void (code = await handlers.ack(what, flags))
+    );
+
+  inherit(ctlCommand(program.command("ctl")))
+    .action(async (order: StateOrder, flags: CtlFlags) =>
+      void (code = await handlers.ctl(order, flags))
     );
 
   const stranger = unknownCommand(program, args);
@@ -127,6 +133,25 @@ function unknownCommand(program: Command, [first]: readonly string[]): string | 
   return distance(first, nearest) <= SUGGESTION_DISTANCE_MAX
     ? `(Did you mean ${nearest}?)`
     : `(Known: ${known.join(", ")})`;
+}
+
+function ackCommand(command: Command): Command {
+  return command
+    .description("tell the running engine that a latched circuit may open; exit 1 if it stays shut")
+    .addArgument(new Argument("<circuit>", "what to open").choices(ACKNOWLEDGEABLE))
+    .addOption(dataOption())
+    .requiredOption("--reason <text>", "why trading may go on; it is kept in the books")
+    .option("--by <name>", "who says so", "operator");
+}
+
+function ctlCommand(command: Command): Command {
+  return command
+    .description(`tell the running engine what to do: ${ORDER_WORDS}`)
+    .addArgument(new Argument("<order>", "what to do").choices(ORDER_NAMES))
+    .addOption(dataOption())
+    .requiredOption("--reason <text>", "why; it is kept in the books and shown on the page")
+    .option("--by <name>", "who says so", "operator")
+    .option("--yes", "flatten only: yes, close every position at market", false);
 }
 
 function runCommand(command: Command): Command {

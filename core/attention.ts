@@ -35,13 +35,16 @@ export function attentionOf(memory: Memory, surroundings: Surroundings): readonl
   return [...items, ...modeItems(world.mode, items)];
 }
 
-function operatorItems({ operator }: Memory): Attention[] {
+function operatorItems({ operator, holdings }: Memory): Attention[] {
   const { state, by, reason } = operator;
   if (state === "KILLED") return [{ id: "killed", level: "critical", args: [by, reason] }];
   if (state === "PAUSED") {
     const level = by === "engine_fault" || by === "venue" ? "critical" : "warn";
     const id = by === "engine_fault" ? "engine_fault" : "entries_paused";
     return [{ id, level, args: [by, reason] }];
+  }
+  if (state === "FLATTENING") {
+    return [{ id: "flattening", level: "warn", args: [by, reason, Object.keys(holdings).length] }];
   }
   return [];
 }

@@ -295,7 +295,8 @@ export type EngineEvent =
       | "nav_anomaly"
       | "nav_level_accepted"
       | "transfer"
-      | "entries_paused";
+      | "entries_paused"
+      | "flattened";
     readonly navUsd: number | null;
     readonly note: string;
   };

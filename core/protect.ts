@@ -9,7 +9,7 @@ import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { updateNav } from "./nav.ts";
-import { obey, type OperatorCommand } from "./operator.ts";
+import { concludeFlatten, obey, type OperatorCommand } from "./operator.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
 import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
@@ -43,6 +43,7 @@ export function protect(input: StepInput, said: readonly OperatorCommand[] = [])
   reconcileBook(work);
   checkResting(work);
   value(work);
+  concludeFlatten(work);
   obey(work, said);
   tendRegistry(work);
   scanExits(work);

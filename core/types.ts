@@ -94,6 +94,7 @@ export const EXIT_REASONS = [
   "liquidation",
   "external",
   "flip",
+  "operator_flatten",
   "seed_breach",
   "unprotected",
 ] as const;

@@ -20,7 +20,7 @@ import { makeUrgent, routeOrderId } from "./router/advance.ts";
 import { routingOf } from "./routing.ts";
 import { entriesRevoked } from "./world.ts";
 import { assert } from "./assert.ts";
-import type { PositionKey } from "./types.ts";
+import type { Mark, PositionKey } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
 
@@ -79,7 +79,7 @@ export function scanExits(work: Work): void {
   for (const [key, guard] of sortedEntries(work.memory.registry)) {
     const mark = seen.market.mark(guard.ticker);
     if (!isFresh(mark, seen.nowMs)) priceMissingCount += 1;
-    const due = exitDue(guard, { mark, nowMs: seen.nowMs });
+    const due = dueNow(work, guard, mark);
     if (guard.exit !== null) {
       if (!supersede(work, key, guard, due)) rearm(work, key, guard);
       continue;
@@ -198,6 +198,13 @@ export function upkeepDeadlines(work: Work): (number | null)[] {
     if (maxHoldMs !== null && guard.exit === null) deadlines.push(guard.openedMs + maxHoldMs);
   }
   return deadlines;
+}
+
+/** What a leg must leave for: its levels, or the operator who wants everything closed. */
+function dueNow({ memory, seen }: Work, guard: Guard, mark: Mark | null): Due | null {
+  const due = exitDue(guard, { mark, nowMs: seen.nowMs });
+  if (memory.operator.state !== "FLATTENING" || (due !== null && isUrgent(due.reason))) return due;
+  return { reason: "operator_flatten", levelPx: null };
 }
 
 /** Starts to close a leg; its route, or null where there is nothing that could be closed. */

@@ -6,8 +6,9 @@
 import { z } from "zod";
 import { ACKNOWLEDGEABLE } from "../core/drawdown.ts";
 import type { EngineEvent } from "../core/events.ts";
-import type { OperatorCommand } from "../core/operator.ts";
+import { type OperatorCommand, STATE_ORDERS, type StateOrder } from "../core/operator.ts";
 
+const STATE_ORDER_NAMES = Object.keys(STATE_ORDERS) as [StateOrder, ...StateOrder[]];
 const LINE_BYTES_MAX = 4_096;
 const OWNER_ONLY = 0o600;
 const words = (max: number) =>
@@ -16,7 +17,10 @@ const words = (max: number) =>
 const Request = z.strictObject({
   by: words(60),
   reason: words(300),
-  order: z.strictObject({ kind: z.literal("ack"), what: z.enum(ACKNOWLEDGEABLE) }),
+  order: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("ack"), what: z.enum(ACKNOWLEDGEABLE) }),
+    z.strictObject({ kind: z.enum(STATE_ORDER_NAMES) }),
+  ]),
 });
 export type ControlRequest = z.output<typeof Request>;
 

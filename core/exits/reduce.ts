@@ -6,6 +6,7 @@ const URGENT: ReadonlySet<ExitReason> = new Set([
   "sl",
   "trail",
   "flip",
+  "operator_flatten",
   "seed_breach",
   "unprotected",
 ]);

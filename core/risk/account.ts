@@ -7,7 +7,7 @@ export const operatorPause = gate(
   "operator_pause",
   "operator_pause",
   (_entry, world) =>
-    world.operator === "PAUSED"
+    world.operator === "PAUSED" || world.operator === "FLATTENING"
       ? { thresholds: {}, observations: { operator_state: world.operator } }
       : null,
 );

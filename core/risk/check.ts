@@ -6,7 +6,7 @@ import type { ModeView } from "./mode.ts";
 import type { TailView } from "./tails.ts";
 
 /** Whether the operator (or a fault of the engine) lets entries through. */
-export type OperatorState = "RUNNING" | "PAUSED" | "KILLED";
+export type OperatorState = "RUNNING" | "PAUSED" | "FLATTENING" | "KILLED";
 
 /** One leg that counts against the limits. */
 export type Leg = {

@@ -232,7 +232,14 @@ Deno.test("reasons that cannot wait are urgent, and a repeated exit has an id of
     nowMs: T0,
   } as const;
   const urgent = EXIT_REASONS.filter((reason) => reduceIntent({ ...wish, reason }).urgent);
-  assert.deepEqual(urgent, ["sl", "trail", "flip", "seed_breach", "unprotected"]);
+  assert.deepEqual(urgent, [
+    "sl",
+    "trail",
+    "flip",
+    "operator_flatten",
+    "seed_breach",
+    "unprotected",
+  ]);
   const one = reduceIntent({ ...wish, reason: "tp" });
   assert.equal(reduceIntent({ ...wish, reason: "tp" }).id, one.id);
   assert.notEqual(reduceIntent({ ...wish, reason: "tp", attempt: 1 }).id, one.id);

@@ -12,7 +12,9 @@ const CONFIG = new URL("../../config", import.meta.url).pathname;
 lane("help, version and mistakes on the command line", {
   needs: NEEDS,
   run: async () => {
-    for (const command of [[], ["run"], ["replay"], ["check"], ["init"], ["status"], ["ack"]]) {
+    for (
+      const command of [[], ["run"], ["replay"], ["check"], ["init"], ["status"], ["ack"], ["ctl"]]
+    ) {
       const { code, out } = await ballast([...command, "--help"]);
       assert.equal(code, 0, command.join());
       assert.match(out, /Usage: ballast/);

@@ -147,3 +147,58 @@ lane("a latched limit stays over a restart, and opens by ballast ack alone", {
       ]);
     }),
 });
+
+lane("an operator pauses, resumes, flattens and kills a running engine", {
+  needs: ["read", "write", "run", "env", "net"],
+  run: () =>
+    inTempDir(async (dir) => {
+      const common = ["--data", dir, "--no-web"];
+      const ctl = (order: string, ...flags: string[]) =>
+        ballast(["ctl", order, "--data", dir, "--reason", "drill", ...flags]);
+      const nobody = await ctl("pause");
+      assert.deepEqual([nobody.code, /no engine listens/.test(nobody.err)], [1, true]);
+      assert.equal((await ctl("stop")).code, 2, "an order nobody knows");
+      const engine = await startBallast(["run", ...common, "--speed", "60"]);
+      const state = async () => {
+        const told = await surface(dir, "diagnostics.json") as {
+          runtime_diagnostics: { operator_state: { state: string } };
+        };
+        const held = await surface(dir, "positions_state.json") as { positions: unknown[] };
+        const count = held.positions.length;
+        return `${told.runtime_diagnostics.operator_state.state}${count === 0 ? " flat" : ""}`;
+      };
+      const until = async (wanted: RegExp) => {
+        for (let i = 0; i < 200 && !wanted.test(await state()); i++) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        assert.match(await state(), wanted);
+      };
+      const said: string[] = [];
+      for (const order of ["pause", "resume", "kill", "resume"]) {
+        const { out, err, code } = await ctl(order);
+        said.push(`${code} ${(out + err).split(":")[0]}`.trim());
+      }
+      assert.deepEqual(said, [
+        "0 paused",
+        "0 running",
+        "0 killed",
+        "1 only what is paused can be resumed",
+      ]);
+      await until(/^KILLED/);
+      const early = await ctl("release");
+      // A minute of engine time is a second here: either word may come first.
+      if (early.code !== 0) {
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        assert.equal((await ctl("release")).code, 0);
+      }
+      await until(/^PAUSED/);
+      const unsure = await ctl("flatten");
+      assert.deepEqual([unsure.code, /say --yes/.test(unsure.err)], [2, true]);
+      assert.equal((await ctl("flatten", "--yes")).code, 0);
+      await until(/^PAUSED flat$/);
+      assert.equal((await engine.end("SIGTERM")).code, 0);
+      const again = await startBallast(["run", ...common, "--speed", "60"]);
+      await until(/^PAUSED flat$/);
+      assert.equal((await again.end("SIGTERM")).code, 0, "a pause outlives the process");
+    }),
+});

@@ -21,7 +21,7 @@ const RUNNERS: readonly (readonly [pattern: RegExp, run: Runner])[] = [
   [/^npx .*task start$/, (command, place) => untilPage(command, place, "npx")],
   [/^deno task start( run .*)?$/, (command, place) => untilPage(command, place, "deno")],
   [/^deno task start status/, stopped],
-  [/^deno task start ack /, nobodyListens],
+  [/^deno task start (?:ack|ctl) /, nobodyListens],
   [/^deno task (test|ok)$/, () => Promise.resolve("it is what runs this test")],
   [/^deno task compile$/, () => Promise.resolve("it fetches a runtime; the gate runs it")],
   [/^\.\/dist\/ballast /, binary],

@@ -8,7 +8,7 @@ import type { Decision } from "../../core/executor.ts";
 import { digest } from "../../core/ids.ts";
 import { ACKNOWLEDGEABLE } from "../../core/drawdown.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
-import type { OperatorCommand } from "../../core/operator.ts";
+import type { OperatorCommand, StateOrder } from "../../core/operator.ts";
 import { Past } from "../../core/past.ts";
 import { applyPatch } from "../../core/patch.ts";
 import type { Command, Observation } from "../../core/ports.ts";
@@ -23,6 +23,18 @@ import { type CheckerName, CHECKERS, type CheckerState, freshCheckerState } from
 import { drawWindows, type FaultKind, FaultyVenue } from "./faults.ts";
 
 const ACK_CHANCE = 1 / 150;
+/** In every so many runs the operator pauses, flattens, kills, and mostly resumes. */
+const RESTLESS_EVERY = 5;
+const RESTLESS: readonly StateOrder[] = [
+  "pause",
+  "flatten",
+  "kill",
+  "release",
+  "release",
+  "resume",
+  "resume",
+  "resume",
+];
 const KILL_CHANCE = 1 / 400;
 const CALM_MS = 120_000;
 const HISTORY_DAYS = 7;
@@ -247,12 +259,17 @@ class SeededRun {
     }
   }
 
-  /** Now and then somebody says that trading may go on, whether anything is latched or not. */
+  /** Now and then somebody says that trading may go on, or in some runs anything else. */
   #said(): readonly OperatorCommand[] {
     const { seed } = this.#options;
     if (chance(seed, this.#ticks, 60) >= ACK_CHANCE) return [];
+    const about = { id: this.#ticks, by: "swarm", reason: "drawn" };
+    if (seed % RESTLESS_EVERY === 2) {
+      const kind = RESTLESS[Math.floor(chance(seed, this.#ticks, 62) * RESTLESS.length)]!;
+      return [{ ...about, order: { kind } }];
+    }
     const what = ACKNOWLEDGEABLE[chance(seed, this.#ticks, 61) < 0.5 ? 0 : 1]!;
-    return [{ id: this.#ticks, by: "swarm", reason: "drawn", order: { kind: "ack", what } }];
+    return [{ ...about, order: { kind: "ack", what } }];
   }
 
   #draws(step: KillStep): boolean {

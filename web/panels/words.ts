@@ -79,6 +79,7 @@ const EXITS: Readonly<Record<ExitReason, string>> = {
   liquidation: "liquidation",
   external: "closed elsewhere",
   flip: "flipped",
+  operator_flatten: "closed by the operator",
   seed_breach: "past its adopted level",
   unprotected: "had no level",
 };
@@ -106,6 +107,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   engine_fault: ([, reason]) => ({
     what: "A fault in the engine stopped new positions",
     proof: `${s(reason)} · exits keep working`,
+  }),
+  flattening: ([by, reason, left]) => ({
+    what: `Every position is being closed: ${f.count(n(left))} left`,
+    proof: `by ${s(by)} · ${reason ?? "no reason given"} · no new positions`,
   }),
   entries_paused: ([by, reason]) => ({
     what: "New positions are paused",

@@ -1,0 +1,192 @@
+/** What a human may say to the engine, in which state, and that no state ever stops an exit. */
+import assert from "node:assert/strict";
+import { blankMemory, type Memory } from "../../core/memory.ts";
+import { STATE_ORDERS, type StateOrder } from "../../core/operator.ts";
+import { Past } from "../../core/past.ts";
+import type { Observation } from "../../core/ports.ts";
+import { protect } from "../../core/protect.ts";
+import type { OperatorState } from "../../core/risk/check.ts";
+import { account, freeze, guard, holding, levels, position, route, T0 } from "../fixtures.ts";
+import { observation as seen, rules } from "../fixtures_run.ts";
+
+const MINUTE = 60_000;
+const KEY = "BTCUSDT:LONG";
+const RULES = rules();
+const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
+const STATES: readonly OperatorState[] = ["RUNNING", "PAUSED", "FLATTENING", "KILLED"];
+const ORDERS = Object.keys(STATE_ORDERS) as StateOrder[];
+
+function memory(state: OperatorState, changes: Partial<Memory> = {}, nowMs = T0): Memory {
+  const blank = blankMemory("test00", T0);
+  const level = { navUsd: 10_000, walletUsd: 10_000, unrealizedUsd: 0, atMs: nowMs };
+  const nav = {
+    ...blank.nav,
+    level,
+    peakUsd: 10_000,
+    highUsd: 10_000,
+    dayPeakUsd: 10_000,
+    hourly: { [String(T0)]: 10_000 },
+  };
+  const operator = { state, sinceMs: T0, by: "before", reason: null };
+  return freeze({ ...blank, nav, operator, ...changes });
+}
+
+const leg = {
+  holdings: { [KEY]: holding() },
+  registry: { [KEY]: guard({ levels: levels({ slPx: 59_000 }) }) },
+};
+const withLeg = (changes: Partial<Observation> & { px?: number } = {}) =>
+  seen({ account: { kind: "read", value: account({ positions: [position()] }) }, ...changes });
+
+function say(at: Memory, kind: StateOrder, observation: Observation = seen()) {
+  const said = [{ id: 1, by: "me", reason: "why", order: { kind } }];
+  const step = protect(
+    freeze({ memory: at, seen: { ...observation }, rules: RULES, past: PAST }),
+    said,
+  );
+  const [answer] = step.events.filter((event) => event.kind === "operator");
+  assert.ok(answer?.kind === "operator");
+  return { ...step, done: answer.done, note: answer.note };
+}
+
+Deno.test("every command in every state leads where it should, or is refused in words", () => {
+  const late = (at: OperatorState) =>
+    memory(at, { operator: { state: at, sinceMs: T0 - MINUTE, by: "before", reason: null } });
+  const table: Readonly<Record<StateOrder, readonly (OperatorState | null)[]>> = {
+    pause: ["PAUSED", null, null, null],
+    resume: [null, "RUNNING", null, null],
+    flatten: ["FLATTENING", "FLATTENING", null, null],
+    kill: ["KILLED", "KILLED", "KILLED", null],
+    release: [null, null, null, "PAUSED"],
+  };
+  for (const order of ORDERS) {
+    STATES.forEach((state, i) => {
+      const expected = table[order][i]!;
+      const { memory: after, done, note } = say(
+        freeze({ ...late(state), ...leg }),
+        order,
+        withLeg(),
+      );
+      assert.equal(done, expected !== null, `${order} in ${state}: ${note}`);
+      assert.equal(after.operator.state, expected ?? state, `${order} in ${state}`);
+      if (expected !== null) {
+        assert.deepEqual([after.operator.by, after.operator.reason], ["me", "why"]);
+      }
+    });
+  }
+});
+
+Deno.test("what was killed is released after a minute, and to paused, never to running", () => {
+  const killed = memory("KILLED");
+  assert.match(say(killed, "release", seen({ nowMs: T0 + MINUTE - 1 })).note, /not before 1 s/);
+  const released = say(killed, "release", seen({ nowMs: T0 + MINUTE }));
+  assert.equal(released.memory.operator.state, "PAUSED");
+});
+
+Deno.test("nothing is resumed while risk is against every entry", () => {
+  const paused = memory("PAUSED");
+  const unread = {
+    kind: "failed",
+    fault: { code: "timeout", message: "", retryable: true },
+  } as const;
+  const refused = say(paused, "resume", seen({ account: unread }));
+  assert.deepEqual([refused.done, refused.memory.operator.state], [false, "PAUSED"]);
+  assert.match(refused.note, /HALTED/);
+  assert.equal(say(paused, "resume").done, true);
+});
+
+Deno.test("flattening closes every leg in the tick it is said, patient closes included", () => {
+  const placed = (commands: ReturnType<typeof say>["commands"]) =>
+    commands.flatMap((command) =>
+      command.kind === "place" && !command.order.closePosition
+        ? [`${command.order.kind} ${command.order.effect} ${command.order.lots}`]
+        : []
+    );
+  const flat = say(memory("RUNNING", leg), "flatten", withLeg());
+  assert.deepEqual(placed(flat.commands), ["market close 5"]);
+  assert.equal(flat.memory.registry[KEY]!.exit?.reason, "operator_flatten");
+  const waiting = route({
+    id: "r:x",
+    effect: "close",
+    exitReason: "tp",
+    levels: null,
+    step: { kind: "quote", sinceMs: T0, notBeforeMs: T0 + MINUTE },
+  });
+  const exit = { routeId: "r:x", reason: "tp", firstMs: T0 } as const;
+  const patient = { ...leg, registry: { [KEY]: guard({ exit }) }, routes: { "r:x": waiting } };
+  assert.deepEqual(placed(say(memory("PAUSED", patient), "flatten", withLeg()).commands), [
+    "market close 5",
+  ]);
+  const entering = { routes: { "r:e-1": route({ ticker: "ETHUSDT" as never }) } };
+  const revoked = say(memory("RUNNING", entering), "flatten");
+  assert.deepEqual([placed(revoked.commands), revoked.memory.routes], [[], {}]);
+});
+
+Deno.test("flattening ends as paused when book and venue show nothing, not before", () => {
+  const quiet = (at: Memory, observation: Observation) =>
+    protect(freeze({ memory: at, seen: { ...observation }, rules: RULES, past: PAST }));
+  const going = quiet(memory("FLATTENING", leg), withLeg());
+  assert.equal(going.memory.operator.state, "FLATTENING");
+  assert.ok("flattening" in going.memory.attention);
+  const shown = quiet(memory("FLATTENING"), withLeg());
+  assert.equal(shown.memory.operator.state, "FLATTENING", "the venue still shows a leg");
+  const over = quiet(memory("FLATTENING"), seen());
+  assert.equal(over.memory.operator.state, "PAUSED");
+  assert.ok(
+    over.events.some((event) => event.kind === "account_rule" && event.rule === "flattened"),
+  );
+});
+
+Deno.test("a stop reaches the wire whatever the operator, NAV, risk and pace say", () => {
+  const navs: readonly (readonly [string, Partial<Memory["nav"]>])[] = [
+    ["fresh", {}],
+    ["stale", {
+      level: { navUsd: 10_000, walletUsd: 1, unrealizedUsd: 0, atMs: T0 - 90 * MINUTE },
+    }],
+    ["missing", { level: null, peakUsd: null, highUsd: null, dayPeakUsd: null }],
+    ["circuit", { peakUsd: 20_000, latch: { sinceMs: T0, ddFrac: 0.5 } }],
+    ["pending", { pending: { navUsd: 1, previousUsd: 2, count: 1, sinceMs: T0, lastMs: T0 } }],
+  ];
+  const paces: readonly (readonly [string, Memory["tempo"]])[] = [
+    ["calm", blankMemory("test00", T0).tempo],
+    ["resting", {
+      cooldownUntilMs: { BTCUSDT: T0 + 60 * MINUTE },
+      lastFillMs: { BTCUSDT: T0 },
+      entriesMs: { BTCUSDT: Array.from({ length: 99 }, () => T0) },
+      attemptsMs: Array.from({ length: 99 }, () => T0),
+      errorsMs: Array.from({ length: 99 }, () => T0),
+    }],
+  ];
+  let combinations = 0;
+  for (const state of STATES) {
+    for (const [navName, nav] of navs) {
+      for (const [pace, tempo] of paces) {
+        for (const slots of [0, 9]) {
+          const busy = Object.fromEntries(
+            Array.from({ length: slots }, (_, i) => [
+              `r:b${i}`,
+              route({
+                id: `r:b${i}`,
+                ticker: `B${i}USDT` as never,
+                child: { ...route().child, startedMs: T0 },
+                step: { kind: "taker", clientId: `b${i}` },
+              }),
+            ]),
+          );
+          const base = memory(state, { ...leg, tempo, routes: busy });
+          const at = freeze({ ...base, nav: { ...base.nav, ...nav } });
+          const { commands } = protect(
+            freeze({ memory: at, seen: withLeg({ px: 58_900 }), rules: RULES, past: PAST }),
+          );
+          const left = commands.some((command) =>
+            command.kind === "place" && command.order.kind === "market" &&
+            command.order.effect === "close" && command.order.lots === 5
+          );
+          assert.ok(left, `${state}, NAV ${navName}, pace ${pace}, ${slots} routes at work`);
+          combinations += 1;
+        }
+      }
+    }
+  }
+  assert.equal(combinations, 80);
+});
