@@ -82,6 +82,7 @@ function book(work: Work, trade: Trade): void {
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
     market,
     executed: executedOf(filled, trade),
+    journey: memory.registry[positionKey(trade.ticker, trade.side)] ?? null,
   });
   work.events.push(...booking.events);
   change(work, {

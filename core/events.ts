@@ -154,6 +154,7 @@ export type EngineEvent =
     readonly kind: "episode_end";
     readonly episodeId: string;
     readonly key: PositionKey;
+    readonly ticker: Ticker;
     readonly strategyId: string | null;
     readonly openedMs: number;
     readonly closedMs: number;
@@ -161,6 +162,17 @@ export type EngineEvent =
     readonly feesUsd: number;
     readonly fundingUsd: number;
     readonly exitReason: ExitReason;
+    readonly maxLots: number;
+    /** Averages over all that was opened and closed; null where the book saw no trade of it. */
+    readonly entryPx: number | null;
+    readonly exitPx: number | null;
+    /** Levels it was registered with. */
+    readonly slPx: number | null;
+    readonly tpPx: number | null;
+    /** Best and worst result on the way, as fractions of the entry. */
+    readonly mfeFrac: number | null;
+    readonly maeFrac: number | null;
+    readonly rMultiple: number | null;
   }
   | RouteRef & {
     readonly kind: "route_decision";

@@ -6,7 +6,7 @@ import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
 import { rememberClose } from "./absorb.ts";
 import { isUrgent, reduceIntent } from "./exits/reduce.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
-import { follow, type Guard, removal, seed, trackBest } from "./exits/registry.ts";
+import { follow, type Guard, removal, seed, trackExtremes } from "./exits/registry.ts";
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
 import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
 import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
@@ -55,7 +55,7 @@ export function tendRegistry(work: Work): void {
     const markPx = isFresh(mark, seen.nowMs) ? mark.px : null;
     if (known !== undefined && known.episodeId === holding.episodeId) {
       const followed = follow(known, holding, seen.nowMs);
-      const next = markPx === null ? followed : trackBest(followed, markPx);
+      const next = markPx === null ? followed : trackExtremes(followed, markPx);
       if (next !== known) registry = { ...registry, [key]: next };
       continue;
     }

@@ -211,6 +211,14 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
         funding_usd: event.fundingUsd,
         net_usd: event.realizedUsd - event.feesUsd + event.fundingUsd,
         exit_reason: event.exitReason,
+        qty_max: qty(view, event.ticker, event.maxLots),
+        entry_vwap: event.entryPx,
+        exit_vwap: event.exitPx,
+        sl_at_open: event.slPx,
+        tp_at_open: event.tpPx,
+        mfe_pct: event.mfeFrac,
+        mae_pct: event.maeFrac,
+        r_multiple: event.rMultiple,
       };
     case "exit_trigger":
       return {

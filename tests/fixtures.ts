@@ -145,6 +145,9 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     feesUsd: 0,
     fundingUsd: 0,
     closedUsd: 0,
+    maxLots: 5,
+    opened: { lots: 5, pxLots: 300_000 },
+    closed: { lots: 0, pxLots: 0 },
     ...changes,
   };
 }
@@ -163,6 +166,7 @@ export function guard(changes: Partial<Guard> = {}): Guard {
     registeredMs: T0,
     updatedMs: T0,
     bestPx: 60_000,
+    worstPx: 60_000,
     stop: null,
     stopAttempts: 0,
     target: null,

@@ -25,7 +25,24 @@ export type Holding = {
   readonly fundingUsd: number;
   /** Dollars that have been closed of it, at their prices. */
   readonly closedUsd: number;
+  /** The most it ever held in this episode. */
+  readonly maxLots: number;
+  /** All that was opened and closed in this episode. */
+  readonly opened: Sum;
+  readonly closed: Sum;
 };
+
+/** Lots and their sum of price times lots. */
+export type Sum = { readonly lots: number; readonly pxLots: number };
+export const NO_SUM: Sum = { lots: 0, pxLots: 0 };
+
+function plus({ lots, pxLots }: Sum, more: { lots: number; px: number }): Sum {
+  return { lots: lots + more.lots, pxLots: pxLots + more.px * more.lots };
+}
+
+function averageOf({ lots, pxLots }: Sum): number | null {
+  return lots === 0 ? null : pxLots / lots;
+}
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
 
@@ -80,6 +97,15 @@ export type Close = {
   readonly fundingUsd: number;
   /** Dollars that were closed, at their prices. */
   readonly usd: number;
+  /** Net result in multiples of what was at risk at the first stop; null without a stop. */
+  readonly rMultiple: number | null;
+};
+
+/** What is known of a leg besides its trades: how far it went, and the levels it began with. */
+export type Journey = {
+  readonly bestPx: number;
+  readonly worstPx: number;
+  readonly levels: { readonly slPx: number | null; readonly tpPx: number | null };
 };
 
 export type Booking = {
@@ -103,7 +129,7 @@ export function bookFill(
   holdings: Holdings,
   trade: Trade,
   origin: Origin,
-  { market, executed }: { market: Market; executed: Executed },
+  { market, executed, journey }: { market: Market; executed: Executed; journey: Journey | null },
 ): Booking {
   const key = positionKey(trade.ticker, trade.side);
   const held = holdings[key];
@@ -131,7 +157,7 @@ export function bookFill(
     const opened = { ...holdings, [key]: openLeg(held, trade, origin) };
     return { holdings: opened, events: [fill], close: null, realizedUsd: 0 };
   }
-  const closing = closeLeg(held, trade, origin, market);
+  const closing = closeLeg(held, trade, origin, { market, journey });
   const { [key]: _flat, ...others } = holdings;
   const rest = closing.left === null ? others as Holdings : { ...holdings, [key]: closing.left };
   return {
@@ -176,6 +202,9 @@ function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holdi
       feesUsd: trade.feeUsd,
       fundingUsd: 0,
       closedUsd: 0,
+      maxLots: trade.lots,
+      opened: plus(NO_SUM, trade),
+      closed: NO_SUM,
     };
   }
   const lots = held.lots + trade.lots;
@@ -185,6 +214,8 @@ function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holdi
     entryPx: (held.entryPx * held.lots + trade.px * trade.lots) / lots,
     feesUsd: held.feesUsd + trade.feeUsd,
     updatedMs: trade.atMs,
+    maxLots: Math.max(held.maxLots, lots),
+    opened: plus(held.opened, trade),
   };
 }
 
@@ -199,7 +230,7 @@ function closeLeg(
   held: Holding | undefined,
   trade: Trade,
   origin: Origin,
-  market: Market,
+  { market, journey }: { market: Market; journey: Journey | null },
 ): Closing {
   const exitReason = origin.exitReason ?? "external";
   if (held === undefined) {
@@ -217,6 +248,7 @@ function closeLeg(
     realizedUsd: held.realizedUsd + realizedUsd,
     feesUsd: held.feesUsd + trade.feeUsd,
     closedUsd: held.closedUsd + trade.px * unitsToNumber(closedLots, market.lot),
+    closed: plus(held.closed, { lots: closedLots, px: trade.px }),
     updatedMs: trade.atMs,
   };
   const closeRow: EngineEvent = {
@@ -240,43 +272,70 @@ function closeLeg(
     atMs: trade.atMs,
   };
   if (lotsAfter > 0) return { left: after, realizedUsd, close: null, events: [closeRow] };
-  const ended = endEpisode(after, exitReason, trade.atMs);
+  const ended = endEpisode(after, exitReason, { closedMs: trade.atMs, market, journey });
   return { left: null, realizedUsd, close: ended.close, events: [closeRow, ended.event] };
 }
 
-/** The last row of a leg that is flat now. */
+/** The last row of a leg that is flat now: what it was, what it came to, how far it went. */
 export function endEpisode(
   holding: Holding,
   reason: ExitReason,
-  closedMs: number,
+  { closedMs, market, journey }: {
+    closedMs: number;
+    /** Null: what a lot is worth is not known, nor what was at risk. */
+    market: Market | null;
+    journey: Journey | null;
+  },
 ): { close: Close; event: EngineEvent } {
   const { ticker, side, strategyId, openedMs, realizedUsd, feesUsd, fundingUsd } = holding;
+  const result = { realizedUsd, feesUsd, fundingUsd };
+  const rMultiple = multipleOf(holding, market, journey?.levels.slPx ?? null);
+  const usd = holding.closedUsd;
   return {
-    close: {
-      ticker,
-      side,
-      strategyId,
-      reason,
-      openedMs,
-      closedMs,
-      realizedUsd,
-      feesUsd,
-      fundingUsd,
-      usd: holding.closedUsd,
-    },
+    close: { ticker, side, strategyId, reason, openedMs, closedMs, ...result, usd, rMultiple },
     event: {
       kind: "episode_end",
       episodeId: holding.episodeId,
       key: positionKey(ticker, side),
+      ticker,
       strategyId,
       openedMs,
       closedMs,
-      realizedUsd,
-      feesUsd,
-      fundingUsd,
+      ...result,
       exitReason: reason,
+      maxLots: holding.maxLots,
+      entryPx: averageOf(holding.opened),
+      exitPx: averageOf(holding.closed),
+      slPx: journey?.levels.slPx ?? null,
+      tpPx: journey?.levels.tpPx ?? null,
+      ...excursions(holding, journey),
+      rMultiple,
     },
   };
+}
+
+/** Best and worst result on the way, as fractions of the entry; the exit itself was on the way. */
+function excursions(
+  { side, opened, closed }: Holding,
+  journey: Journey | null,
+): { mfeFrac: number | null; maeFrac: number | null } {
+  const entryPx = averageOf(opened);
+  if (entryPx === null || journey === null) return { mfeFrac: null, maeFrac: null };
+  const pricesPx = [journey.bestPx, journey.worstPx, averageOf(closed) ?? entryPx, entryPx];
+  const gains = pricesPx.map((px) => signOf(side) * (px / entryPx - 1));
+  return { mfeFrac: Math.max(...gains), maeFrac: Math.min(...gains) };
+}
+
+/** Net result over what the largest size would have lost from entry to its first stop. */
+function multipleOf(
+  { opened, maxLots, realizedUsd, feesUsd, fundingUsd }: Holding,
+  market: Market | null,
+  slPx: number | null,
+): number | null {
+  const entryPx = averageOf(opened);
+  if (entryPx === null || market === null || slPx === null) return null;
+  const riskUsd = Math.abs(entryPx - slPx) * unitsToNumber(maxLots, market.lot);
+  return riskUsd > 0 ? (realizedUsd - feesUsd + fundingUsd) / riskUsd : null;
 }
 
 /** Adds funding to the leg that paid or received it. */

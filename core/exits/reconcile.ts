@@ -7,7 +7,14 @@ import type { EngineEvent } from "../events.ts";
 import type { Account, ExitReason, PositionKey, Ticker, VenuePosition } from "../types.ts";
 import { positionKey } from "../types.ts";
 import { MS_PER_SECOND } from "../units.ts";
-import { type Close, endEpisode, episodeName, type Holding, type Holdings } from "./ledger.ts";
+import {
+  type Close,
+  endEpisode,
+  episodeName,
+  type Holding,
+  type Holdings,
+  NO_SUM,
+} from "./ledger.ts";
 
 /** How long trades that explain a difference may be under way. */
 export const DIFFERENCE_PATIENCE_MS = 2 * MS_PER_SECOND;
@@ -136,8 +143,18 @@ function takeOver(
       feesUsd: 0,
       fundingUsd: 0,
       closedUsd: 0,
+      maxLots: leg.lots,
+      opened: { lots: leg.lots, pxLots: leg.lots * entryPx },
+      closed: NO_SUM,
     }
-    : { ...held, lots: leg.lots, entryPx, source: "adjustment", updatedMs: nowMs };
+    : {
+      ...held,
+      lots: leg.lots,
+      entryPx,
+      source: "adjustment",
+      updatedMs: nowMs,
+      maxLots: Math.max(held.maxLots, leg.lots),
+    };
   return {
     ...result,
     holdings: { ...result.holdings, [key]: taken },
@@ -153,7 +170,8 @@ function dropped(
   nowMs: number,
 ): Reconciled {
   const reason: ExitReason = "external";
-  const ended = endEpisode(held, reason, nowMs);
+  // The book did not see how it ended: what it came to in multiples of its risk is not known.
+  const ended = endEpisode(held, reason, { closedMs: nowMs, market: null, journey: null });
   const { [key]: _gone, ...others } = result.holdings;
   return {
     ...result,

@@ -60,8 +60,9 @@ export type Guard = {
   readonly openedMs: number;
   readonly registeredMs: number;
   readonly updatedMs: number;
-  /** Best mark since entry, for trailing. */
+  /** Best mark since entry, for trailing, and the worst one. */
   readonly bestPx: number;
+  readonly worstPx: number;
   /** The protective order that should be resting at the venue. */
   readonly stop: { readonly clientId: string; readonly stopTicks: number } | null;
   readonly stopAttempts: number;
@@ -138,11 +139,17 @@ export function follow(guard: Guard, holding: Holding, nowMs: number): Guard {
   return { ...guard, lots: holding.lots, entryPx: holding.entryPx, updatedMs: nowMs };
 }
 
-/** Moves the best price since entry; the same guard when the mark is not better. */
-export function trackBest(guard: Guard, markPx: number): Guard {
-  if (guard.levels.trailFrac === null) return guard;
-  const better = signOf(guard.side) * (markPx - guard.bestPx) > 0;
-  return better ? { ...guard, bestPx: markPx } : guard;
+/** Where nothing trails, extremes are a statistic: they move in steps of two basis points. */
+const EXTREME_STEP_FRAC = 0.0002;
+
+/** Moves the best and the worst price since entry; the same guard when the mark is neither. */
+export function trackExtremes(guard: Guard, markPx: number): Guard {
+  const { bestPx, worstPx, levels } = guard;
+  const sign = signOf(guard.side);
+  const step = (fromPx: number) => fromPx * EXTREME_STEP_FRAC;
+  const isBest = sign * (markPx - bestPx) > (levels.trailFrac === null ? step(bestPx) : 0);
+  if (isBest) return { ...guard, bestPx: markPx };
+  return sign * (worstPx - markPx) > step(worstPx) ? { ...guard, worstPx: markPx } : guard;
 }
 
 /** The row that says that a leg is flat and its levels are gone. */
@@ -175,6 +182,7 @@ function born(
     registeredMs: nowMs,
     updatedMs: nowMs,
     bestPx: entryPx,
+    worstPx: entryPx,
     stop: null,
     stopAttempts: 0,
     target: null,

@@ -15,6 +15,7 @@ import {
 import { Kpis, projectKpis } from "./kpis_v7.ts";
 import { Nav, projectNav } from "./nav.ts";
 import { NavState } from "./nav_state.ts";
+import { PnlAttribution, projectPnlAttribution } from "./pnl_attribution.ts";
 import {
   PositionsLedger,
   PositionsState,
@@ -52,6 +53,7 @@ export const SURFACES = {
     "intel",
     RiskAllocationSuggestions,
   ),
+  pnl_attribution: executor("pnl_attribution.json", "intel", PnlAttribution),
   engine_metadata: executor("engine_metadata.json", "loop", EngineMetadata),
   /** Last of the executor's: when it is there, everything of its tick is. */
   diagnostics: executor("diagnostics.json", "loop", Diagnostics),
@@ -80,6 +82,7 @@ export const PROJECTIONS: { readonly [N in OwnedBy<"executor">]: (from: Publishe
   factor_diagnostics: projectFactorDiagnostics,
   router_policy_suggestions_v6: projectRouterPolicySuggestions,
   risk_allocation_suggestions_v6: projectRiskAllocationSuggestions,
+  pnl_attribution: projectPnlAttribution,
   engine_metadata: projectEngineMetadata,
   diagnostics: projectDiagnostics,
 };

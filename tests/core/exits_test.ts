@@ -10,7 +10,7 @@ import {
   type Reconciled,
 } from "../../core/exits/reconcile.ts";
 import { reduceIntent } from "../../core/exits/reduce.ts";
-import { follow, register, removal, seed, trackBest } from "../../core/exits/registry.ts";
+import { follow, register, removal, seed, trackExtremes } from "../../core/exits/registry.ts";
 import { exitDue, levelDue } from "../../core/exits/scan.ts";
 import { tendTarget } from "../../core/exits/targets.ts";
 import { isForsaken, stopDeadlineMs, tendStop } from "../../core/exits/stops.ts";
@@ -71,15 +71,19 @@ Deno.test("trailing gives back its share of the best price, on both sides", () =
   assert.equal(due("SHORT", 59_000, 59_589.9), undefined);
 });
 
-Deno.test("the best price since entry only gets better", () => {
-  const trailing = guard({ levels: levels({ trailFrac: 0.01 }) });
-  assert.equal(trackBest(trailing, 59_000), trailing);
-  assert.equal(trackBest(trailing, 60_500).bestPx, 60_500);
-  const short = { ...trailing, side: "SHORT" } as const;
-  assert.equal(trackBest(short, 61_000), short);
-  assert.equal(trackBest(short, 59_000).bestPx, 59_000);
+Deno.test("the best price since entry only gets better, the worst only worse", () => {
+  const trailing = guard({ levels: levels({ trailFrac: 0.01 }), worstPx: 58_000 });
+  assert.equal(trackExtremes(trailing, 59_000), trailing);
+  assert.equal(trackExtremes(trailing, 57_000).worstPx, 57_000);
+  assert.equal(trackExtremes(trailing, 60_001).bestPx, 60_001, "every tick where it trails");
+  assert.equal(trackExtremes(trailing, 60_500).bestPx, 60_500);
+  const short = { ...trailing, side: "SHORT", worstPx: 62_000 } as const;
+  assert.equal(trackExtremes(short, 61_000), short);
+  assert.equal(trackExtremes(short, 59_000).bestPx, 59_000);
   const fixed = guard();
-  assert.equal(trackBest(fixed, 99_000), fixed);
+  assert.equal(trackExtremes(fixed, 60_012), fixed, "elsewhere in steps of two basis points");
+  assert.equal(trackExtremes(fixed, 60_013).bestPx, 60_013);
+  assert.equal(trackExtremes(fixed, 59_987).worstPx, 59_987);
 });
 
 Deno.test("levels travel with the entry; quantity follows the leg, levels do not", () => {

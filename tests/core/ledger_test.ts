@@ -5,6 +5,7 @@ import {
   bookFunding,
   type Holdings,
   isBooked,
+  type Journey,
   markBooked,
   markVerified,
   type Origin,
@@ -16,9 +17,10 @@ import { dice, freeze, holding, market, T0, trade } from "../fixtures.ts";
 
 const KEY = "BTCUSDT:LONG";
 const ORIGIN: Origin = { intentId: "e-1", strategyId: "s1", exitReason: "tp", leverage: 2 };
-const book = (holdings: Holdings, one: Trade) =>
+const book = (holdings: Holdings, one: Trade, journey: Journey | null = null) =>
   bookFill(freeze(holdings), one, ORIGIN, {
     market: market(),
+    journey,
     executed: { lots: one.lots, avgPx: one.px, feesUsd: one.feeUsd, firstMs: one.atMs },
   });
 
@@ -52,6 +54,39 @@ Deno.test("adding averages the entry, reducing leaves it, closing ends the episo
     "order_close",
     "episode_end",
   ]);
+});
+
+Deno.test("an episode tells how far it went, both ways, and what it came to in risks", () => {
+  const ended = (side: "LONG" | "SHORT", journey: Journey | null) => {
+    const sign = signOf(side);
+    const at = (away: number) => 60_000 + sign * away;
+    let { holdings } = book({}, trade({ side, px: at(0), lots: 5, feeUsd: 0.5 }));
+    ({ holdings } = book(holdings, trade({ id: 2, side, px: at(600), lots: 5, feeUsd: 0.5 })));
+    const close = (id: number, px: number, feeUsd: number) =>
+      trade({ id, side, effect: "close", px, lots: 5, feeUsd });
+    ({ holdings } = book(holdings, close(3, at(900), 0.25)));
+    const flat = book(holdings, close(4, at(1_500), 0.25), journey);
+    const row = flat.events.at(-1);
+    assert.ok(row?.kind === "episode_end");
+    return { ...row, close: flat.close! };
+  };
+  for (const side of ["LONG", "SHORT"] as const) {
+    const at = (away: number) => 60_000 + signOf(side) * away;
+    const slPx = at(-700);
+    const journey = { bestPx: at(2_000), worstPx: at(-300), levels: { slPx, tpPx: null } };
+    const row = ended(side, journey);
+    assert.deepEqual([row.maxLots, row.entryPx, row.exitPx], [10, at(300), at(1_200)]);
+    assert.ok(Math.abs(row.mfeFrac! - 1_700 / at(300)) < 1e-12);
+    assert.ok(Math.abs(row.maeFrac! + 600 / at(300)) < 1e-12);
+    // 0.01 BTC won 900 dollars a coin less 1.50 of fees, and risked 1,000 a coin.
+    assert.ok(Math.abs(row.rMultiple! - (9 - 1.5) / 10) < 1e-9);
+    assert.equal(row.close.rMultiple, row.rMultiple);
+    assert.equal(ended(side, { ...journey, levels: { slPx: null, tpPx: null } }).rMultiple, null);
+    const blind = ended(side, null);
+    assert.deepEqual([blind.mfeFrac, blind.maeFrac, blind.rMultiple], [null, null, null]);
+    const short = { bestPx: at(0), worstPx: at(0), levels: journey.levels };
+    assert.ok(ended(side, short).mfeFrac! > 0, "the exit itself was on the way");
+  }
 });
 
 Deno.test("a close without a leg books what the venue says and opens nothing", () => {

@@ -33,7 +33,7 @@ Deno.test("the page shows what the store holds, in the shared format", async () 
   const text = seen(html);
   assert.match(html, /<title>[^<]*\$25,[\d,.]+ · ballast<\/title>/);
   assert.match(text, /✓ OK/);
-  assert.match(text, /14\/14 fresh/);
+  assert.match(text, /15\/15 fresh/);
 });
 
 Deno.test("the page says that it is a simulation and how fast it runs", async () => {
@@ -58,7 +58,7 @@ Deno.test("an empty store shows nothing green and no number", async () => {
   assert.match(text, /\? BLIND/);
   assert.equal(text.match(/UNKNOWN/g)!.length, 5, "environment, three badges, risk mode");
   assert.doesNotMatch(text, /✓|\bOK\b|NORMAL|Flat|armed|fresh\b.*✓/);
-  assert.doesNotMatch(text.replace(/\d\d:\d\d:\d\d UTC|0\/14 fresh/g, ""), /\d/);
+  assert.doesNotMatch(text.replace(/\d\d:\d\d:\d\d UTC|0\/15 fresh/g, ""), /\d/);
   assert.match(html, /<title>\? BLIND · ballast<\/title>/);
   assert.match(text, /Positions unknown: positions_state\.json is not published/);
   assert.ok(html.includes('title="nav.json: not published"'));
