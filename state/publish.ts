@@ -25,6 +25,7 @@ import type {
 } from "./surfaces/surface.ts";
 import { iso, SCHEMA_VERSION } from "./surfaces/surface.ts";
 import type { Store, Writer } from "./store.ts";
+import type { NavHistory } from "./nav_history.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 const PUBLISH_MS = MS_PER_SECOND;
@@ -41,6 +42,7 @@ export type PublisherOptions = {
   readonly mirror: Mirror;
   readonly journal: Journal;
   readonly telemetry: Telemetry;
+  readonly history: NavHistory;
   readonly checkpointPath: string;
   readonly run: RunFacts;
   readonly treasury: Treasury;
@@ -115,7 +117,7 @@ export class Publisher implements Sink {
   }
 
   publish(decision: Decision): void {
-    const { telemetry, run } = this.#options;
+    const { telemetry, history, run } = this.#options;
     this.#lastDecision = decision;
     if (decision.seen.account.kind === "read") this.#account = decision.seen.account.value;
     const { seq, nowMs } = decision.memory.pulse;
@@ -124,7 +126,9 @@ export class Publisher implements Sink {
     }
     const { runId, env, positionMode } = run;
     const stamp = { seq, nowMs, runId, env, positionMode };
-    this.#contain("logs", () => telemetry.append(decision.events, stamp, decision.seen.market));
+    const { market } = decision.seen;
+    this.#contain("logs", () => telemetry.append(decision.events, stamp, market));
+    this.#contain("nav_history", () => history.note(decision.memory, market));
     this.#sample(performance.now() - this.#tickStartMs);
     const filled = decision.events.some(({ kind }) => kind === "order_fill");
     const wallMs = Date.now();
@@ -137,7 +141,7 @@ export class Publisher implements Sink {
 
   /** The last word of a run: surfaces, checkpoint and logs are on disk when this resolves. */
   async close(): Promise<void> {
-    const { journal, telemetry, flusher, mirror } = this.#options;
+    const { journal, telemetry, history, flusher, mirror } = this.#options;
     this.#intelMs = -Infinity;
     this.#showLast(Date.now());
     this.#contain("nav_state", () => mirror.copy());
@@ -147,6 +151,7 @@ export class Publisher implements Sink {
     await telemetry.sync();
     journal.close();
     telemetry.close();
+    await history.close();
   }
 
   /** What is told may fail; what is traded may not fail with it. A silent page turns BLIND. */

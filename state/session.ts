@@ -23,6 +23,7 @@ import { Publisher } from "./publish.ts";
 import { keepsFailing, noteRun } from "./runs.ts";
 import { Store } from "./store.ts";
 import { iso, type RunFacts, type Treasury } from "./surfaces/surface.ts";
+import { NavHistory } from "./nav_history.ts";
 import { Telemetry } from "./telemetry.ts";
 import { VenueLedger } from "./venue_ledger.ts";
 
@@ -169,6 +170,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     mirror,
     journal: new Journal(layout.journal, memory),
     telemetry,
+    history: new NavHistory(layout.execution, { onError }),
     checkpointPath: layout.checkpoint,
     run: facts,
     treasury,
