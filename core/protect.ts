@@ -8,7 +8,7 @@ import { countTick, sinceWhen } from "./diagnostics.ts";
 import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
-import { updateNav } from "./nav.ts";
+import { dayOf, updateNav } from "./nav.ts";
 import { concludeFlatten, obey, type OperatorCommand } from "./operator.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
@@ -16,7 +16,7 @@ import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
 import { moveRoutes } from "./routes.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
 import type { Ticker } from "./types.ts";
-import { MS_PER_SECOND } from "./units.ts";
+import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import {
   checkResting,
   prune,
@@ -31,6 +31,8 @@ import { begin, change, finish, type Step, type StepInput, tendOrders, type Work
 
 /** The dead-man switch is renewed this many times within its timeout. */
 const DEAD_MAN_BEATS = 3;
+/** Every zone's midnight is at a quarter of an hour. */
+const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
 /** Who has paused entries when the exchange's refusals say that none would be taken. */
 const VENUE = "venue";
 const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
@@ -70,6 +72,17 @@ function beat(work: Work): void {
     accountMs: ok ? account.value.atMs : memory.pulse.accountMs,
   };
   change(work, { pulse });
+  turnDay(work, memory.pulse.nowMs);
+}
+
+/** At midnight the day's sums begin anew, whether anything is booked then or not. */
+function turnDay(work: Work, beforeMs: number): void {
+  const { memory: { dayCash }, seen: { nowMs }, rules } = work;
+  const span = (ms: number) => Math.floor(ms / ZONE_STEP_MS);
+  if (dayCash.day !== null && span(beforeMs) === span(nowMs)) return;
+  const day = dayOf(nowMs, rules.nav.zone);
+  if (day === dayCash.day) return;
+  change(work, { dayCash: { day, realizedUsd: 0, feesUsd: 0, fundingUsd: 0 } });
 }
 
 /** NAV and its guards, explained by what the engine booked and by the marks of what it holds. */

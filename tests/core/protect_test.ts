@@ -277,6 +277,22 @@ Deno.test("the dead-man switch is held while quotes rest, and let go after them"
   assert.deepEqual(switches(over), [0]);
 });
 
+Deno.test("the day's sums begin anew at midnight, without anything being booked", () => {
+  const yesterday = { day: "2026-01-04", realizedUsd: -3, feesUsd: 9, fundingUsd: 1 };
+  const at = (nowMs: number, beforeMs: number) => {
+    const blank = memory({ dayCash: yesterday });
+    const pulse = { ...blank.pulse, nowMs: beforeMs };
+    return tick(freeze({ ...blank, pulse }), seen({ nowMs })).memory.dayCash;
+  };
+  assert.deepEqual(at(T0 - 1, T0 - 20 * 60 * SECOND), yesterday);
+  assert.deepEqual(at(T0, T0 - 1), {
+    day: "2026-01-05",
+    realizedUsd: 0,
+    feesUsd: 0,
+    fundingUsd: 0,
+  });
+});
+
 Deno.test("errors of the venue are counted, refusals that belong to the game are not", () => {
   const heard = (code: Extract<VenueEvent, { kind: "reject" }>["code"]): VenueEvent => ({
     kind: "reject",
