@@ -1,0 +1,232 @@
+/**
+ * What goes on, what stops and what is shown while the exchange is down or half there, condition by
+ * condition: exits as far as a price allows, no entries, and nothing zeroed or called healthy.
+ */
+import assert from "node:assert/strict";
+import { blankMemory, type Memory } from "../../core/memory.ts";
+import { Past } from "../../core/past.ts";
+import type { Observation } from "../../core/ports.ts";
+import { protect } from "../../core/protect.ts";
+import { vet } from "../../core/risk/mod.ts";
+import { worldOf } from "../../core/world.ts";
+import { PROJECTIONS } from "../../state/surfaces/mod.ts";
+import {
+  account,
+  entry,
+  ETH,
+  freeze,
+  guard,
+  holding,
+  levels,
+  order,
+  position,
+  T0,
+} from "../fixtures.ts";
+import { observation as seen, rules } from "../fixtures_run.ts";
+import { publishedOf } from "../swarm/surfaces.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60_000;
+const KEY = "BTCUSDT:LONG";
+const SHIPPED = rules();
+const RULES = {
+  ...SHIPPED,
+  limits: { ...SHIPPED.limits, strategyLegs: { ...SHIPPED.limits.strategyLegs, s1: 5 } },
+};
+const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
+const GOOD = account({ positions: [position()] });
+const FAULT = { code: "timeout", message: "no answer", retryable: true } as const;
+const FAILED = { kind: "failed", fault: FAULT } as const;
+
+/** A long of five lots bought at 60,000 with its stop at 59,000 resting; an entry in ETH is wished. */
+function memory(nowMs: number): Memory {
+  const blank = blankMemory("test00", T0);
+  const level = { navUsd: 10_000, walletUsd: 10_000, unrealizedUsd: 0, atMs: T0 };
+  const nav = {
+    ...blank.nav,
+    level,
+    peakUsd: 10_000,
+    highUsd: 10_000,
+    dayPeakUsd: 10_000,
+    hourly: { [String(T0)]: 10_000 },
+  };
+  const stop = { clientId: "s-1", stopTicks: 590_000 };
+  const rests = order({
+    clientId: "s-1",
+    ownerId: KEY,
+    effect: "close",
+    kind: "stop_market",
+    closePosition: true,
+    stopTicks: 590_000,
+    lots: 0,
+  });
+  return {
+    ...blank,
+    nav,
+    pulse: { ...blank.pulse, nowMs: nowMs - SECOND, accountMs: T0, accountOk: true },
+    holdings: { [KEY]: holding() },
+    registry: { [KEY]: guard({ levels: levels({ slPx: 59_000 }), stop }) },
+    orders: { "s-1": rests },
+  };
+}
+
+type Condition = {
+  readonly name: string;
+  readonly afterMs?: number;
+  readonly seen?: Partial<Observation>;
+  readonly memory?: Partial<Memory>;
+  /** Whether a stop that is due leaves the engine itself; the venue's own rests in any case. */
+  readonly exits: boolean;
+  /** Why an entry is refused; null: it is not. */
+  readonly entries: string | null;
+  readonly shows: (surfaces: ReturnType<typeof shown>) => void;
+};
+
+const MARKET = seen({ px: 58_900 }).market;
+const rowOf = (all: ReturnType<typeof shown>) => all.positions_state.positions[0]!;
+
+const CONDITIONS: readonly Condition[] = [
+  {
+    name: "nothing is wrong",
+    exits: true,
+    entries: null,
+    shows: (all) => {
+      assert.deepEqual([all.positions_state.read_ok, all.nav.read_ok], [true, true]);
+      assert.equal(rowOf(all).mark_stale, false);
+    },
+  },
+  {
+    name: "the account cannot be read",
+    seen: { account: FAILED, faults: [FAULT] },
+    exits: true,
+    entries: "nav_stale",
+    shows: (all) => {
+      const { read_ok, last_ok_ts, positions } = all.positions_state;
+      assert.deepEqual([read_ok, last_ok_ts, positions.length], [
+        false,
+        new Date(T0).toISOString(),
+        1,
+      ]);
+      assert.deepEqual([all.nav.nav, all.nav.read_ok], [10_000, false]);
+      assert.ok(all.attention.includes("positions_unknown"));
+    },
+  },
+  {
+    name: "it has not been readable for two minutes",
+    afterMs: 2 * MINUTE,
+    seen: { account: FAILED, faults: [FAULT] },
+    exits: true,
+    entries: "nav_stale",
+    shows: (all) => {
+      assert.equal(all.positions_state.age_s, 120);
+      assert.equal(all.positions_state.positions.length, 1, "unknown is never flat");
+      assert.deepEqual([all.nav.nav, all.nav.nav_age_s], [10_000, 120]);
+      assert.ok(all.attention.includes("nav_stale"));
+    },
+  },
+  {
+    name: "a symbol has no price",
+    seen: { market: { ...MARKET, mark: () => null, book: () => null } },
+    exits: false,
+    // Of that symbol the screener wants none (market_data); others go on.
+    entries: null,
+    shows: (all) => {
+      assert.ok(all.attention.includes(`price_missing:${KEY}`));
+      assert.equal(all.nav.nav, 10_000);
+    },
+  },
+  {
+    name: "a price is old",
+    seen: {
+      market: { ...MARKET, mark: () => ({ px: 58_900, atMs: T0 - MINUTE }) },
+    },
+    exits: false,
+    entries: null,
+    shows: (all) => {
+      const { mark_price, mark_stale, mark_ts } = rowOf(all);
+      assert.deepEqual([mark_price, mark_stale, mark_ts], [
+        58_900,
+        true,
+        new Date(T0 - MINUTE).toISOString(),
+      ]);
+      assert.ok(all.attention.includes(`price_missing:${KEY}`));
+    },
+  },
+  {
+    name: "an order's outcome is unknown",
+    memory: {
+      orders: {
+        "s-1": memory(T0).orders["s-1"]!,
+        "c-9": order({ clientId: "c-9", ticker: ETH, ownerId: "r:gone", state: "unknown" }),
+      },
+    },
+    exits: true,
+    entries: null,
+    shows: (all) => assert.equal(all.nav.nav, 10_000),
+  },
+  {
+    name: "there is no book",
+    seen: { market: { ...MARKET, book: () => null } },
+    exits: true,
+    entries: null,
+    shows: (all) => assert.equal(rowOf(all).mark_price, 58_900),
+  },
+  {
+    name: "everything is down",
+    afterMs: 5 * MINUTE,
+    seen: {
+      account: FAILED,
+      faults: [FAULT, FAULT],
+      market: { ...MARKET, mark: () => ({ px: 58_900, atMs: T0 }), book: () => null },
+    },
+    exits: false,
+    entries: "nav_stale",
+    shows: (all) => {
+      assert.equal(all.positions_state.positions.length, 1);
+      assert.deepEqual([all.positions_state.age_s, all.nav.nav_age_s], [300, 300]);
+      for (const item of ["positions_unknown", "nav_stale", `price_missing:${KEY}`]) {
+        assert.ok(all.attention.includes(item), item);
+      }
+    },
+  },
+];
+
+function shown(after: Memory, observation: Observation) {
+  const published = {
+    ...publishedOf({ memory: after, seen: observation, rules: RULES, past: PAST }),
+    // The publisher keeps what was last read well.
+    account: GOOD,
+  };
+  return {
+    positions_state: PROJECTIONS.positions_state(published),
+    nav: PROJECTIONS.nav(published),
+    attention: Object.keys(after.attention),
+  };
+}
+
+for (const condition of CONDITIONS) {
+  Deno.test(`degraded: ${condition.name}`, () => {
+    const nowMs = T0 + (condition.afterMs ?? 0);
+    const observation = {
+      ...seen({ nowMs, px: 58_900, account: { kind: "read", value: GOOD } }),
+      ...condition.seen,
+    };
+    const before = freeze({ ...memory(nowMs), ...condition.memory });
+    const step = protect({ memory: before, seen: observation, rules: RULES, past: PAST });
+    const left = step.commands.some((command) =>
+      command.kind === "place" && command.order.kind === "market"
+    );
+    assert.equal(left, condition.exits, "the engine's own exit");
+    const cancelled = step.commands.some((command) =>
+      command.kind === "cancel" && command.clientId === "s-1"
+    );
+    assert.equal(cancelled, false, "the stop at the venue is left alone");
+    assert.ok(step.memory.holdings[KEY] !== undefined, "nothing is called flat");
+    const world = worldOf(step.memory, { market: observation.market, past: PAST, rules: RULES });
+    const wish = entry({ ticker: ETH, refPx: 58_900, levels: levels({ slPx: 58_000 }) });
+    const verdict = vet(wish, world, RULES.limits);
+    const reason = verdict.kind === "vetoed" ? verdict.vetoes[0]!.reason : null;
+    assert.equal(reason, condition.entries, "entries");
+    condition.shows(shown(step.memory, observation));
+  });
+}
