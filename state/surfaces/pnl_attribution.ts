@@ -5,10 +5,20 @@
 import { z } from "zod";
 import type { Close } from "../../core/exits/ledger.ts";
 import { sortedEntries } from "../../core/dict.ts";
+import { equityCurve } from "../../core/intel/equity.ts";
 import { dayOf } from "../../core/nav.ts";
 import { mean } from "../../core/stats.ts";
 import { signOf } from "../../core/types.ts";
-import { count, envelopeShape, fraction, maybe, type Published, valueOf } from "./surface.ts";
+import {
+  count,
+  envelopeShape,
+  fraction,
+  iso,
+  isoTime,
+  maybe,
+  type Published,
+  valueOf,
+} from "./surface.ts";
 
 const Row = z.strictObject({
   realized_pnl: z.number(),
@@ -49,6 +59,14 @@ export const PnlAttribution = z.strictObject({
     by_strategy: z.record(z.string(), Exit),
     by_symbol: z.record(z.string(), Exit),
   }),
+  /** Equity after each of the newest closed positions: the start of the books and all results. */
+  equity: z.array(z.strictObject({
+    ts: isoTime,
+    equity: z.number(),
+    pnl: z.number(),
+    drawdown_pct: z.number().min(0).nullable(),
+    rolling_pnl: maybe,
+  })),
   reason: z.string().nullable(),
 });
 
@@ -59,6 +77,8 @@ type Open = {
   readonly usd: number | null;
 };
 
+const ROLLING_COUNT = 20;
+const POINTS_MAX = 200;
 const UNKNOWN_STRATEGY = "unknown";
 
 export function projectPnlAttribution(published: Published) {
@@ -92,8 +112,25 @@ export function projectPnlAttribution(published: Published) {
       by_strategy: exitsBy(closes, strategyOf),
       by_symbol: exitsBy(closes, ({ ticker }) => ticker),
     },
+    equity: curveOf(published),
     reason: closes.length === 0 ? "no_closed_trades" : null,
   };
+}
+
+/** Empty while nobody knows what the books began with. */
+function curveOf({ memory }: Published) {
+  const { startUsd } = memory.cash;
+  if (startUsd === null) return [];
+  const results = Object.values(memory.closes)
+    .map((close) => ({ atMs: close.closedMs, pnlUsd: netOf(close) }));
+  const curve = equityCurve(results, { startUsd, windowCount: ROLLING_COUNT });
+  return curve.slice(-POINTS_MAX).map((point) => ({
+    ts: iso(point.atMs),
+    equity: point.equityUsd,
+    pnl: point.pnlUsd,
+    drawdown_pct: point.drawdownFrac,
+    rolling_pnl: point.rollingUsd,
+  }));
 }
 
 function openLegs(published: Published): readonly Open[] {

@@ -64,6 +64,16 @@ Deno.test("every way of looking at the result adds up to the same total", () => 
   assert.equal(exits.by_reason.flip!.avg_r, null, "what is not known is not zero");
 });
 
+Deno.test("the curve begins where the books begin, and is empty while that is unknown", () => {
+  const cash = { startUsd: 1_000, realizedUsd: 0, feesUsd: 0, fundingUsd: 0, transfersUsd: 0 };
+  const { equity } = attributed({ closes: CLOSES, cash });
+  assert.deepEqual(equity.map(({ pnl }) => pnl), [8.5, -0.5, -6.5]);
+  assert.deepEqual(equity.map((point) => point.equity), [1_008.5, 1_008, 1_001.5]);
+  assert.ok(Math.abs(equity[2]!.drawdown_pct! - 7 / 1_008.5) < 1e-12);
+  assert.equal(equity[2]!.rolling_pnl, 1.5);
+  assert.deepEqual(attributed({ closes: CLOSES }).equity, []);
+});
+
 Deno.test("a leg without a price leaves its sums unknown, and only its own", () => {
   const blind = { ...observation().market, mark: () => null };
   const { summary, per_symbol } = attributed({

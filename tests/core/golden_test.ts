@@ -40,6 +40,7 @@ import liquidityBucketsConfig from "../golden/router/liquidity_buckets.config.js
 import precisionTable from "../golden/router/precision_table.json" with { type: "json" };
 import rounding from "../golden/router/rounding.json" with { type: "json" };
 import slippageEstimate from "../golden/router/slippage_estimate.json" with { type: "json" };
+import equitySeries from "../golden/runtime/equity_series.json" with { type: "json" };
 import exitTrigger from "../golden/runtime/exit_trigger.json" with { type: "json" };
 import ledgerBuild from "../golden/runtime/ledger_build.json" with { type: "json" };
 import ledgerReconcile from "../golden/runtime/ledger_reconcile.json" with { type: "json" };
@@ -87,6 +88,7 @@ const FILES: Readonly<Record<string, unknown>> = {
   router_policy: routerPolicy,
   router_stats: routerStats,
   slippage_ewma: slippageEwma,
+  equity_series: equitySeries,
   exit_trigger: exitTrigger,
   ledger_build: ledgerBuild,
   ledger_reconcile: ledgerReconcile,

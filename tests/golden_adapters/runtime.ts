@@ -13,6 +13,7 @@ import {
   seedRow,
   syncRegistry,
 } from "../../core/exits/rows.ts";
+import { equityCurve } from "../../core/intel/equity.ts";
 import { levelDue } from "../../core/exits/scan.ts";
 import { offer, quantile } from "../../core/stats.ts";
 import { type PositionKey, positionKey, type Side } from "../../core/types.ts";
@@ -224,6 +225,29 @@ const percentile = adapter<Percentile>("percentile", ({ values, p, capacity }) =
   return { count: window.length, p50: at(window, 50), p95: at(window, 95), values: window };
 }, { tolerance: NEAR_ONE });
 
+type Records = {
+  readonly records: readonly { readonly _ts?: number; readonly realized_pnl?: number }[];
+  readonly initial_equity: number;
+  readonly rolling_window: number;
+};
+
+const equitySeries = adapter<Records>("equity_series", (input) => {
+  const results = input.records.flatMap(({ _ts, realized_pnl }) =>
+    _ts === undefined ? [] : [{ atMs: _ts, pnlUsd: realized_pnl ?? NaN }]
+  );
+  const points = equityCurve(results, {
+    startUsd: input.initial_equity,
+    windowCount: input.rolling_window,
+  });
+  return {
+    timestamps: points.map(({ atMs }) => atMs),
+    equity: points.map(({ equityUsd }) => equityUsd),
+    pnl: points.map(({ pnlUsd }) => pnlUsd),
+    drawdown: points.map(({ drawdownFrac }) => drawdownFrac),
+    rolling_pnl: points.flatMap(({ rollingUsd }) => rollingUsd ?? []),
+  };
+});
+
 export const RUNTIME = [
   exitTrigger,
   ledgerBuild,
@@ -232,4 +256,5 @@ export const RUNTIME = [
   ledgerSnapshot,
   seedFormula,
   percentile,
+  equitySeries,
 ];

@@ -134,6 +134,7 @@ const MUTATIONS: readonly Mutation[] = [
   ),
   turn("router/hours", "router/expectancy_map", "profitUsd / usd", "profitUsd * usd"),
   turn("router/suggest", "router/autotune_suggestions", "at + clamp(push", "at - clamp(push"),
+  turn("intel/equity", "runtime/equity_series", "(peakUsd - equityUsd)", "(peakUsd + equityUsd)"),
   turn("exits/scan", "runtime/exit_trigger", "(px - tpPx) >= 0", "(px - tpPx) > 0"),
   turn("exits/ledger", "runtime/ledger_reconcile", "(ledger[key]) ||", "(ledger[key]) &&"),
   turn("exits/rows", "runtime/ledger_build", "signedQty > 0 ?", "signedQty < 0 ?"),
