@@ -1,0 +1,295 @@
+/**
+ * What has gone wrong in systems of this kind, and which test would be red if it could here. `open`
+ * are those that no test covers yet, with what is missing; `none` do not apply, with the reason.
+ */
+
+export type Lane = "sim" | "unit" | "e2e" | "lint";
+export type Incident =
+  | { readonly what: string; readonly lane: Lane; readonly file: string; readonly test: string }
+  | { readonly what: string; readonly none: string }
+  | { readonly what: string; readonly open: string };
+
+const by = (what: string, lane: Lane, file: string, test: string): Incident => ({
+  what,
+  lane,
+  file,
+  test,
+});
+const SWARM = "swarm: no checker fires over many seeds, and every fault really occurs";
+const swarm = (what: string) => by(what, "sim", "swarm_test.ts", SWARM);
+const KILL = "kill -9 at any moment loses nothing, doubles nothing and leaves every surface whole";
+const kill = (what: string) => by(what, "e2e", "kill_test.ts", KILL);
+const unit = (what: string, file: string, test: string) => by(what, "unit", `core/${file}`, test);
+const shell = (what: string, file: string, test: string) => by(what, "unit", `shell/${file}`, test);
+const e2e = (what: string, file: string, test: string) => by(what, "e2e", `shell/${file}`, test);
+
+export const INCIDENTS: Readonly<Record<string, Incident>> = {
+  A1: kill("positions without exits after a restart"),
+  A2: unit(
+    "seeding from an old snapshot, once",
+    "protect_test.ts",
+    "a leg without levels is seeded and gets its stop in the same tick",
+  ),
+  A3: unit(
+    "alive but not trading, and nobody says why",
+    "world_test.ts",
+    "a veto tells all of it: codes, gate, figures, room, the state of the book",
+  ),
+  A4: unit("the exit scan idles", "degraded_test.ts", "degraded: a symbol has no price"),
+  A5: { what: "one bad row or a full disk freezes a surface", open: "a lane with a full disk" },
+  A6: swarm("book and venue differ"),
+  A7: unit(
+    "intents below the smallest order idle",
+    "orders_test.ts",
+    "an entry is planned in whole lots and ticks or refused by name",
+  ),
+  A8: unit("NAV jumps", "nav_test.ts", "an unexplained jump is held out of every figure"),
+  A9: unit(
+    "one veto counted four times",
+    "screen_test.ts",
+    "counters count each thing once and keep a day of five-minute buckets",
+  ),
+  A10: swarm("positions stuck for hours"),
+  A11: { what: "counts without their window", open: "windows beside every windowed figure" },
+  A12: unit(
+    "every quote falls back and nothing acts",
+    "quality_test.ts",
+    "what a snapshot complains of, and who speaks for nobody",
+  ),
+  A13: { what: "caps below the exchange's minimum", open: "a feasibility check at the start" },
+  A14: unit(
+    "two gates with two constants",
+    "limits_test.ts",
+    "every key of the limits has a case, and every case a key",
+  ),
+  A15: e2e(
+    "the same cap in two files",
+    "commands_test.ts",
+    "check tells every mistake of every file at once, and exits 2",
+  ),
+  A16: {
+    what: "stale tests hide failures",
+    none: "a rule of the process: a red test stops a landing",
+  },
+  A17: e2e(
+    "surfaces written with orders only",
+    "run_test.ts",
+    "after an hour every figure of the surfaces that can be known is known",
+  ),
+  A18: e2e(
+    "a wrong flag is a crash loop",
+    "commands_test.ts",
+    "what would mean something elsewhere refuses the start",
+  ),
+  A19: shell(
+    "logs without end, archives overwritten",
+    "state_test.ts",
+    "rows are found over as many rotated files as it takes",
+  ),
+  A20: e2e(
+    "the wrong copy of a module",
+    "commands_test.ts",
+    "help, version and mistakes on the command line",
+  ),
+  A21: { what: "missing advice read as a value", none: "no advice feeds the gate in this build" },
+  A22: unit(
+    "cancelling what is over",
+    "exchange_test.ts",
+    "a cancel that comes too late is answered with what happened",
+  ),
+  A23: { what: "an old peak on a venue that was reset", open: "baselines bound to an account id" },
+  A24: { what: "the mirror skips when equity is not positive", open: "a mirror test at NAV 0" },
+  A25: unit(
+    "refusals by code",
+    "errors_test.ts",
+    "each code of the exchange means one thing, what is not known is told as such",
+  ),
+  A26: unit(
+    "trims without a position",
+    "router_test.ts",
+    "a close asks for no more than the leg holds, and ends when the leg is gone",
+  ),
+  B1: unit(
+    "slow loops make NAV stale",
+    "nav_test.ts",
+    "NAV is fresh below the limit and stale from it on",
+  ),
+  B2: shell(
+    "NAV history cut every loop",
+    "nav_history_test.ts",
+    "older days are thinned when a new one begins, and what is no row is left alone",
+  ),
+  B3: { what: "memory grows", open: "a soak of a day with a bound on growth" },
+  B4: unit(
+    "two truths about the result",
+    "attribution_test.ts",
+    "every way of looking at the result adds up to the same total",
+  ),
+  B5: { what: "twelve hours shown as all time", open: "spans beside figures of history" },
+  B6: unit("a drawdown that resets at midnight", "nav_test.ts", "a peak never decays by age"),
+  B7: unit(
+    "one sample taken for knowledge",
+    "quality_test.ts",
+    "without evidence quality is published as unknown, never as good",
+  ),
+  B8: shell(
+    "writer and reader differ in names and signs",
+    "web_page_test.ts",
+    "the page shows what the store holds, in the shared format",
+  ),
+  B9: unit(
+    "text that counts as true",
+    "orders_test.ts",
+    "an order is settled when every executed lot has been booked",
+  ),
+  B10: unit(
+    "a reduce refused for ever",
+    "errors_test.ts",
+    "a close never gives up: again, within a band, or at once",
+  ),
+  B11: e2e(
+    "a feature that is silently off",
+    "binary_test.ts",
+    "the binary, alone in an empty folder, trades, serves its page and writes its logs",
+  ),
+  B12: by("swallowed exceptions", "lint", "tidy_test.ts", "the tree is tidy"),
+  B13: by("undefined names in rare branches", "lint", "tidy_test.ts", "the tree is tidy"),
+  B14: unit(
+    "delays nobody measures",
+    "routes_test.ts",
+    "an entry that finds no place is given up, a close waits on",
+  ),
+  B15: unit(
+    "a state machine that never starts",
+    "operator_test.ts",
+    "every command in every state leads where it should, or is refused in words",
+  ),
+  B16: unit(
+    "an episode ledger that is rebuilt by hand",
+    "ledger_test.ts",
+    "adding averages the entry, reducing leaves it, closing ends the episode",
+  ),
+  B17: e2e(
+    "threads left at the end",
+    "commands_test.ts",
+    "Ctrl-C ends a replay in order, with its report",
+  ),
+  B18: unit(
+    "four exits per entry",
+    "router_test.ts",
+    "an urgent exit goes to market at once and does not stop before it is done",
+  ),
+  B19: unit(
+    "intents below what can be executed",
+    "orders_test.ts",
+    "an entry is planned in whole lots and ticks or refused by name",
+  ),
+  B20: unit(
+    "missing data fails open",
+    "mode_test.ts",
+    "each mode has its reason in words, and what cannot be evaluated is HALTED",
+  ),
+  C1: unit(
+    "an exit of the smallest size",
+    "protect_test.ts",
+    "a level that is reached goes to market in the same tick",
+  ),
+  C2: unit("an outage read as flat", "degraded_test.ts", "degraded: everything is down"),
+  C3: shell(
+    "a corrupt file read as empty",
+    "state_test.ts",
+    "a damaged checkpoint is kept aside and the generation before is used",
+  ),
+  C4: unit(
+    "exits at a price of zero",
+    "exits_test.ts",
+    "levels trigger at equality, on the right side, and on real prices only",
+  ),
+  C5: swarm("one intent, several orders"),
+  C6: unit(
+    "a kill switch that blocks exits",
+    "operator_test.ts",
+    "a stop reaches the wire whatever the operator, NAV, risk and pace say",
+  ),
+  C7: unit(
+    "a vetoed flip closes a position",
+    "world_test.ts",
+    "a flip that the gate refuses closes nothing, and a leg of others stays",
+  ),
+  C8: unit("garbage becomes an order", "risk_test.ts", "every check has its bounds tested"),
+  C9: unit(
+    "an exit larger than the position",
+    "exchange_test.ts",
+    "what closes never opens: hedge mode refuses too much, one-way mode trims it",
+  ),
+  C10: swarm("a late fill without protection"),
+  C11: unit(
+    "levels inherited from another position",
+    "exits_test.ts",
+    "levels travel with the entry; quantity follows the leg, levels do not",
+  ),
+  C12: e2e(
+    "flags that mean something else",
+    "commands_test.ts",
+    "what would mean something elsewhere refuses the start",
+  ),
+  C13: shell(
+    "an exception ends the loop",
+    "engine_test.ts",
+    "a throw in the second step keeps what the first decided, and pauses entries",
+  ),
+  C14: unit(
+    "one garbled row hides positions",
+    "credible_test.ts",
+    "a position without a size makes the whole reading unknown, never flat",
+  ),
+  C15: unit(
+    "unknown read as healthy",
+    "mode_test.ts",
+    "each mode has its reason in words, and what cannot be evaluated is HALTED",
+  ),
+  C16: e2e(
+    "percent read as a fraction",
+    "commands_test.ts",
+    "check tells every mistake of every file at once, and exits 2",
+  ),
+  C17: shell(
+    "NaN in state files",
+    "state_test.ts",
+    "a surface has one writer, and no number that JSON cannot say",
+  ),
+  C18: kill("results lost at a restart"),
+  C19: unit(
+    "sums of fills that double",
+    "router_surfaces_test.ts",
+    "a row of fills adds this one up, and tells the order's own sums beside it",
+  ),
+  C20: shell(
+    "two writers of one file",
+    "state_test.ts",
+    "a surface has one writer, and no number that JSON cannot say",
+  ),
+  C21: { what: "rates above one", open: "fuzzed logs for the readers" },
+  C22: e2e(
+    "a check that passes without its files",
+    "commands_test.ts",
+    "status tells a live engine from a dead one",
+  ),
+  C23: unit(
+    "a seeded stop that fires at once",
+    "exits_test.ts",
+    "invented levels anchor at the entry unless they would fire at once",
+  ),
+  C24: shell(
+    "half-written files after a power loss",
+    "state_test.ts",
+    "a file is replaced as a whole, and leftovers of a crash are cleared",
+  ),
+  C25: by(
+    "process death leaves positions naked",
+    "e2e",
+    "kill_test.ts",
+    "two minutes after the engine died none of its quotes rests, and every stop does",
+  ),
+  C26: { what: "secrets in logs", open: "no secret exists before a live venue does" },
+};
