@@ -23,6 +23,9 @@ import { Publisher } from "./publish.ts";
 import { keepsFailing, noteRun } from "./runs.ts";
 import { Store } from "./store.ts";
 import { iso, type RunFacts, type Treasury } from "./surfaces/surface.ts";
+import { infeasible } from "../core/feasible.ts";
+import type { MarketView } from "../core/ports.ts";
+import type { Ticker } from "../core/types.ts";
 import { NavHistory } from "./nav_history.ts";
 import { Telemetry } from "./telemetry.ts";
 import { VenueLedger } from "./venue_ledger.ts";
@@ -131,10 +134,46 @@ async function openControl({ layout, onNote }: SessionOptions): Promise<Control 
   }
 }
 
+const SYMBOLS_TOLD_MAX = 5;
+
+/** A word about symbols that no order could pass for, before their first signal. */
+function feasibilityNotes(
+  { feed, rules, memory }: Pick<
+    Awaited<ReturnType<typeof openDirectory>>,
+    "feed" | "rules" | "memory"
+  >,
+  startUsd: number,
+): readonly string[] {
+  const { nowMs } = memory.pulse;
+  const navUsd = memory.nav.level?.navUsd ?? startUsd;
+  const lastOf = (ticker: Ticker) => feed.closed(ticker, nowMs - 2 * feed.baseMs, nowMs).at(-1);
+  const view: MarketView = {
+    tickers: feed.tickers,
+    market: (ticker) => feed.market(ticker),
+    mark: (ticker) => {
+      const last = lastOf(ticker);
+      return last === undefined ? null : { px: last.close, atMs: nowMs };
+    },
+    book: () => null,
+  };
+  const found = infeasible({ nowMs, navUsd, view, rules, baseMs: feed.baseMs });
+  if (found.length === 0) return [];
+  const told = found.slice(0, SYMBOLS_TOLD_MAX).map(({ ticker, smallestUsd }) =>
+    `${ticker} (${smallestUsd})`
+  );
+  const more = found.length > told.length ? ` and ${found.length - told.length} more` : "";
+  return [
+    `at a NAV of ${navUsd.toFixed(2)} the limits leave less than the smallest order of ${
+      told.join(", ")
+    }${more}: no entry can pass`,
+  ];
+}
+
 async function wire(options: SessionOptions): Promise<Parts> {
   const { layout, replay, stop, treasury } = options;
   const opened = await openDirectory(options);
-  const { feed, rules, memory, notes, rows, lineage, recovered, state, gap } = opened;
+  const { feed, rules, memory, rows, lineage, recovered, state, gap } = opened;
+  const notes = [...opened.notes, ...feasibilityNotes(opened, options.startEquityUsd)];
   for (const note of notes) options.onNote(note);
   const facts: RunFacts = {
     ...options.facts,

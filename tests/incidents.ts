@@ -56,7 +56,11 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "quality_test.ts",
     "what a snapshot complains of, and who speaks for nobody",
   ),
-  A13: { what: "caps below the exchange's minimum", open: "a feasibility check at the start" },
+  A13: unit(
+    "caps below the exchange's minimum",
+    "feasible_test.ts",
+    "a symbol whose caps are below its smallest order is told with both figures",
+  ),
   A14: unit(
     "two gates with two constants",
     "limits_test.ts",
