@@ -12,12 +12,10 @@ import { worldOf } from "./world.ts";
 
 export type Feasible = {
   readonly ticker: Ticker;
-  /** The largest order that the gate lets through on an empty book. */
+  /** The largest order that the gate lets through on an empty book; 0: none of any size. */
   readonly largestUsd: number;
   /** The smallest one that exchange and operator take. */
   readonly smallestUsd: number;
-  /** Why not more: the first of what stands in the way. */
-  readonly limit: string;
 };
 
 /** More than any cap: the gate answers with what it would have let through. */
@@ -55,10 +53,8 @@ export function infeasible(
     const verdict = vet(wishFor(ticker, { px: mark.px, tier: pair.tier, nowMs }), world, limits);
     if (verdict.kind === "approved") return [];
     const smallestUsd = Math.max(market.minNotionalUsd, rules.limits.of(ticker).minNotionalUsd);
-    const { maxNotionalUsd: largestUsd, vetoes: [first] } = verdict;
-    return largestUsd < smallestUsd
-      ? [{ ticker, largestUsd, smallestUsd, limit: first.reason }]
-      : [];
+    const { maxNotionalUsd: largestUsd } = verdict;
+    return largestUsd < smallestUsd ? [{ ticker, largestUsd, smallestUsd }] : [];
   });
 }
 
