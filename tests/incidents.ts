@@ -102,7 +102,11 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "a cancel that comes too late is answered with what happened",
   ),
   A23: { what: "an old peak on a venue that was reset", open: "baselines bound to an account id" },
-  A24: { what: "the mirror skips when equity is not positive", open: "a mirror test at NAV 0" },
+  A24: shell(
+    "the mirror skips when equity is not positive",
+    "mirror_test.ts",
+    "equity of nothing or less is copied like any other",
+  ),
   A25: unit(
     "refusals by code",
     "errors_test.ts",
