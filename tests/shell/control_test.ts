@@ -84,6 +84,15 @@ lane("nonsense is refused, a caller who hangs up does no harm, who waits at the 
     }),
 });
 
+/** An engine says its first words before it hears any: waits until it does. */
+async function listening(dir: string): Promise<void> {
+  for (let i = 0; i < 400; i++) {
+    if (await Deno.stat(`${dir}/logs/state/.control`).catch(() => null)) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`no engine listens in ${dir}`);
+}
+
 lane("a latched limit stays over a restart, and opens by ballast ack alone", {
   needs: ["read", "write", "run", "env", "net"],
   run: () =>
@@ -131,6 +140,7 @@ lane("a latched limit stays over a restart, and opens by ballast ack alone", {
       assert.equal((await ack("everything")).code, 2);
 
       const engine = await startBallast([...run, "--speed", "60"]);
+      await listening(dir);
       const opened = await ack("nav_drawdown_limit", "positions checked");
       assert.deepEqual([opened.code, opened.err], [0, ""]);
       assert.match(opened.out, /^nav_drawdown_limit is open again, its baseline begins at \d+/);
@@ -159,6 +169,7 @@ lane("an operator pauses, resumes, flattens and kills a running engine", {
       assert.deepEqual([nobody.code, /no engine listens/.test(nobody.err)], [1, true]);
       assert.equal((await ctl("stop")).code, 2, "an order nobody knows");
       const engine = await startBallast(["run", ...common, "--speed", "60"]);
+      await listening(dir);
       const state = async () => {
         const told = await surface(dir, "diagnostics.json") as {
           runtime_diagnostics: { operator_state: { state: string } };
