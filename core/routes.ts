@@ -179,7 +179,6 @@ function learnRoute(work: Work, route: Route, events: readonly EngineEvent[]): v
   const filledUsd = usd(route.filledLots);
   const { priceBps } = row.shortfall;
   const isFilled = route.filledLots > 0;
-  const refused = row.status === "REJECTED" ? 1 : 0;
   const learnt = noteRoute(recordOf(work, route.ticker), {
     id: route.id,
     atMs: work.seen.nowMs,
@@ -192,7 +191,7 @@ function learnRoute(work: Work, route: Route, events: readonly EngineEvent[]): v
     plannedUsd: usd(route.lots),
     filledUsd,
     ordersCount: row.orders,
-    rejectCount: route.rejections + refused,
+    rejectCount: route.rejections,
     requoteCount: route.requotes,
     makerUsd: usd(route.makerLots),
     feesUsd: route.feesUsd,

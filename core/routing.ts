@@ -43,7 +43,8 @@ export type SymbolRouting = {
 };
 
 /** What was worked out from a record, and from what else. */
-const known = new WeakMap<RoutingRecord, { from: readonly unknown[]; value: SymbolRouting }>();
+type Known = WeakMap<RoutingRecord, { from: readonly unknown[]; value: SymbolRouting }>;
+const known = { calm: new WeakMap() as Known, defensive: new WeakMap() as Known };
 
 /** How one symbol is routed, and how well that has gone as of the beginning of this minute. */
 export function routingOf(
@@ -55,8 +56,9 @@ export function routingOf(
   const minute = Math.floor(memory.pulse.nowMs / MS_PER_MINUTE);
   const range = rangeRegime(past.ranges.range(ticker)?.ratio);
   const profitFrac = hourProfitFrac(memory, ticker);
-  const from = [ticker, minute, range, profitFrac, isDefensive, rules];
-  const last = known.get(record);
+  const from = [ticker, minute, range, profitFrac, rules];
+  const told = isDefensive ? known.defensive : known.calm;
+  const last = told.get(record);
   if (last !== undefined && from.every((part, i) => part === last.from[i])) return last.value;
   const nowMs = minute * MS_PER_MINUTE;
   const effectiveness = effectivenessAt(record, nowMs, rules.router);
@@ -86,7 +88,7 @@ export function routingOf(
     quality: qualityOf(record, { bucket: name, nowMs }, rules.quality),
     policy: tunedPolicy(policy, record.tuned),
   };
-  known.set(record, { from, value });
+  told.set(record, { from, value });
   return value;
 }
 

@@ -59,6 +59,7 @@ export type RowStamp = {
   readonly runId: string;
   readonly env: string;
   readonly positionMode: PositionMode;
+  readonly venue: string;
 };
 
 /** One event as the row that is written. */
@@ -74,7 +75,7 @@ export function rowOf(event: EngineEvent, stamp: RowStamp, view: Markets): Row {
   return { ...head, ...bodyOf(event, view, stamp) };
 }
 
-function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): Row {
+function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowStamp): Row {
   switch (event.kind) {
     case "veto":
       return {
@@ -197,7 +198,7 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode }: RowStamp): 
     case "twap_complete":
     case "route_end":
     case "exit_forced":
-      return routeRow(event, view);
+      return routeRow(event, view, venue);
     case "episode_end":
       return {
         episode_id: event.episodeId,

@@ -124,8 +124,8 @@ export class Publisher implements Sink {
     for (const { code, message } of decision.seen.faults) {
       this.noteFault({ stage: "venue", message: `${code}: ${message}`, seq });
     }
-    const { runId, env, positionMode } = run;
-    const stamp = { seq, nowMs, runId, env, positionMode };
+    const { runId, env, positionMode, venue } = run;
+    const stamp = { seq, nowMs, runId, env, positionMode, venue };
     const { market } = decision.seen;
     this.#contain("logs", () => telemetry.append(decision.events, stamp, market));
     this.#contain("nav_history", () => history.note(decision.memory, market));

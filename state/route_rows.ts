@@ -11,6 +11,7 @@ type RouteEnd = Extract<RouteEvent, { kind: "route_end" }>;
 export function routeRow(
   event: Exclude<RouteEvent, { kind: "order_attempt" }>,
   view: Markets,
+  venue: string,
 ): Row {
   switch (event.kind) {
     case "route_decision":
@@ -37,7 +38,7 @@ export function routeRow(
     case "exit_forced":
       return { ...routeOf(event), reason: event.reason };
     case "route_end":
-      return { ...routeOf(event), ...endBody(event, view) };
+      return { ...routeOf(event), venue, ...endBody(event, view) };
     case "twap_start":
     case "twap_pause":
     case "twap_slice":
@@ -95,7 +96,6 @@ function endBody(event: RouteEnd, view: Markets): Row {
   return {
     attempt_id: event.routeId,
     strategy: event.strategyId,
-    venue: "sim",
     route: event.style,
     execution_style: event.slices === null ? "single" : "twap",
     liquidity_bucket: event.bucket,

@@ -196,8 +196,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
   };
   const telemetry = new Telemetry(layout.execution);
-  const { runId, env, positionMode } = facts;
-  const about = { runId, env, positionMode, markets: feed };
+  const { runId, env, positionMode, venue: venueName } = facts;
+  const about = { runId, env, positionMode, venue: venueName, markets: feed };
   await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, ...about });
   const past = new Past({ baseMs: feed.baseMs, framesMs: options.framesMs, rules });
   const engine = new Engine({ memory, rules, past, protectOnly, onFault });

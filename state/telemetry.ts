@@ -42,11 +42,12 @@ export class Telemetry {
    */
   async complete(
     rows: readonly JournalRow[],
-    { afterSeq, runId, env, positionMode, markets }: {
+    { afterSeq, markets, ...run }: {
       afterSeq: number;
       runId: string;
       env: string;
       positionMode: PositionMode;
+      venue: string;
       markets: Markets;
     },
   ): Promise<void> {
@@ -58,7 +59,7 @@ export class Telemetry {
       }
     }
     for (const { seq, ts, events } of rows) {
-      const stamp = { seq, nowMs: Date.parse(ts), runId, env, positionMode };
+      const stamp = { seq, nowMs: Date.parse(ts), ...run };
       const lines: Partial<Record<LogName, string[]>> = {};
       for (const event of events) {
         const name = FILE_OF[event.kind];

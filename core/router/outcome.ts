@@ -8,7 +8,7 @@ import { MS_PER_SECOND } from "../units.ts";
 import { type ErrorRule, errorRule, RETRIES_MAX_COUNT } from "./errors.ts";
 import { goTo, type Moved, openLots, type RouteSight, stay } from "./child.ts";
 import { midPxOf } from "./quote.ts";
-import type { Route } from "./route.ts";
+import { freshChild, type Route } from "./route.ts";
 import { FAILURES_MAX_COUNT, hurry, type Schedule, sliceDueMs, targetLots } from "./twap.ts";
 
 const RETRY_MS = MS_PER_SECOND;
@@ -34,12 +34,17 @@ export function giveUp(route: Route, sight: RouteSight, reason: string): Moved {
 
 /** The venue refused an order: what follows stands in the table of errors. */
 export function failed(route: Route, sight: RouteSight, code: RejectCode): Moved {
-  const rule = errorRule(code);
+  return afterRefusal({ ...route, rejections: route.rejections + 1 }, sight, errorRule(code));
+}
+
+function afterRefusal(route: Route, sight: RouteSight, rule: ErrorRule): Moved {
   const { nowMs } = sight;
   const isNotExecuted = rule.entry === "retry";
-  const isPatient = !route.urgent && route.child.retries < RETRIES_MAX_COUNT;
+  // What has been forced to strike does not go back to waiting.
+  const isPatient = !route.urgent && route.step.kind !== "market" &&
+    route.child.retries < RETRIES_MAX_COUNT;
   if (isNotExecuted && isPatient) return again(route, sight, rule);
-  if (route.effect === "open") return end(route, sight, { reason: code, isFailure: true });
+  if (route.effect === "open") return end(route, sight, { reason: rule.code, isFailure: true });
   const strike = (waitMs: number, isBanded: boolean) =>
     goTo(
       { ...route, failures: route.failures + 1 },
@@ -83,7 +88,7 @@ export function finish(route: Route, sight: RouteSight, reason: string): Moved {
 
 /** Nothing is left to do: all is filled, or the leg that was to be closed is gone. */
 export function complete(route: Route, sight: RouteSight): Moved {
-  return finish(route, sight, route.filledLots > 0 ? "filled" : "already_flat");
+  return finish(route, sight, route.filledLots >= route.lots ? "filled" : "already_flat");
 }
 
 /** Gives the schedule up: an entry ends, a close goes on with everything at once, within bounds. */
@@ -100,19 +105,12 @@ export function abortSchedule(route: Route, sight: RouteSight, reason: string): 
 export function nextChild(route: Route, { book, market }: RouteSight): Route {
   return {
     ...route,
-    child: {
+    child: freshChild({
       number: route.child.number + 1,
-      queuedMs: null,
-      startedMs: null,
       midPx: midPxOf(book, market.tick) ?? route.decisionMidPx,
       offsetBps: route.policy.offsetBps,
-      rejections: 0,
-      requotes: 0,
-      takerTries: 0,
-      retries: 0,
       filledBefore: route.filledLots,
-      isExplained: false,
-    },
+    }),
   };
 }
 

@@ -11,7 +11,7 @@ import { routerModeAt } from "./modes.ts";
 import { normalizeOrder, type RouteRefusal } from "./normalize.ts";
 import { makerVetoes, type RouterPolicy } from "./policy.ts";
 import { boundedBps, expectedSlippageBps, midPxOf } from "./quote.ts";
-import type { Route, Step } from "./route.ts";
+import { freshChild, type Route, type Step } from "./route.ts";
 import type { RouterRules } from "./rules.ts";
 import { NO_SHORTFALL } from "./shortfall.ts";
 import { scheduleOf } from "./twap.ts";
@@ -98,19 +98,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
     bucket,
     makerVetoes: makerVetoes(policy, { isRequested: rules.makerFirst, isUrgent: urgent }),
     twap,
-    child: {
-      number: 0,
-      queuedMs: null,
-      startedMs: null,
-      midPx,
-      offsetBps: policy.offsetBps,
-      rejections: 0,
-      requotes: 0,
-      takerTries: 0,
-      retries: 0,
-      filledBefore: 0,
-      isExplained: false,
-    },
+    child: freshChild({ number: 0, midPx, offsetBps: policy.offsetBps, filledBefore: 0 }),
     withdrawnId: null,
     filledLots: 0,
     makerLots: 0,

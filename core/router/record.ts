@@ -158,7 +158,10 @@ function kept(samples: Dict<DatedSample>, fromMs: number): Dict<DatedSample> {
 }
 
 /** What was worked out from samples that have not changed since, per hour of engine time. */
-const known = new WeakMap<Dict<DatedSample>, { hour: number; value: Effectiveness }>();
+const known = new WeakMap<
+  Dict<DatedSample>,
+  { hour: number; recordMs: number; value: Effectiveness }
+>();
 
 /** How routing of the symbol went over the last days. */
 export function effectivenessAt(
@@ -168,10 +171,10 @@ export function effectivenessAt(
 ): Effectiveness {
   const hour = Math.floor(nowMs / MS_PER_HOUR);
   const last = known.get(samples);
-  if (last?.hour === hour) return last.value;
+  if (last?.hour === hour && last.recordMs === recordMs) return last.value;
   const fromMs = hour * MS_PER_HOUR - recordMs;
   const recent = Object.values(samples).filter(({ atMs }) => atMs >= fromMs);
   const value = effectivenessOf(recent);
-  known.set(samples, { hour, value });
+  known.set(samples, { hour, recordMs, value });
   return value;
 }

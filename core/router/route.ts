@@ -58,6 +58,22 @@ export type Child = {
   readonly isExplained: boolean;
 };
 
+/** A child that has not begun. */
+export function freshChild(
+  of: Pick<Child, "number" | "midPx" | "offsetBps" | "filledBefore">,
+): Child {
+  return {
+    ...of,
+    queuedMs: null,
+    startedMs: null,
+    rejections: 0,
+    requotes: 0,
+    takerTries: 0,
+    retries: 0,
+    isExplained: false,
+  };
+}
+
 export type Route = {
   readonly id: string;
   readonly intentId: string;

@@ -68,7 +68,8 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
     const { isBanded } = route.step;
     // All of it was filled and there is more: a further piece, or what another order had held.
     const waitMs = order.filledLots >= order.lots ? 0 : RETRY_MS;
-    return goTo(known, sight, { kind: "strike", notBeforeMs: nowMs + waitMs, isBanded });
+    const heard = { ...known, failures: 0 };
+    return goTo(heard, sight, { kind: "strike", notBeforeMs: nowMs + waitMs, isBanded });
   }
   const next: Step = { kind: "cross", sinceMs: nowMs, notBeforeMs: nowMs };
   if (order.filledLots >= order.lots) {

@@ -25,6 +25,38 @@ Deno.test("each code of the exchange means one thing, what is not known is told 
   assert.equal(rejectCodeOf(-2010, "Order was rejected"), "other");
 });
 
+Deno.test("the codes that operators meet mean what the exchange says they mean", () => {
+  const said: readonly (readonly [number, RejectCode, string, string])[] = [
+    [-5022, "post_only_would_take", "requote", "requote"],
+    [-2021, "would_trigger", "end", "strike"],
+    [-2022, "reduce_only_rejected", "end", "retry"],
+    [-4116, "duplicate_id", "ask", "ask"],
+    [-1007, "unknown_outcome", "ask", "ask"],
+    [-1008, "throttled", "retry", "retry"],
+    [-2019, "insufficient_margin", "end", "retry"],
+    [-1111, "filter", "end", "retry"],
+    [-4131, "price_band", "end", "banded"],
+    [-2015, "credentials", "end", "retry"],
+    [-4061, "position_mode", "end", "retry"],
+  ];
+  for (const [venueCode, code, entry, exit] of said) {
+    assert.equal(rejectCodeOf(venueCode, ""), code, String(venueCode));
+    const rule = errorRule(code);
+    assert.deepEqual([rule.entry, rule.exit], [entry, exit], code);
+  }
+  const pausing = ERRORS.filter(({ pauses }) => pauses).map(({ code }) => code);
+  assert.deepEqual(pausing, ["credentials", "position_mode", "restricted"]);
+});
+
+Deno.test("a close that was forced to strike does not go back to waiting", () => {
+  const start = closing({ step: { kind: "strike", notBeforeMs: T0, isBanded: false } });
+  const play = new Play(start).tick().reject("throttled").tick();
+  assert.equal(play.end, "strike");
+  assert.deepEqual([play.route.failures, play.route.rejections], [1, 1]);
+  play.tick(SECOND).ack().fill(2, false).done("expired").tick();
+  assert.equal(play.route.failures, 0, "it got through: refusals in a row begin anew");
+});
+
 /** What an entry's quote comes to after one refusal. */
 function entryAfter(code: RejectCode): string {
   const play = new Play(route()).tick().reject(code).tick();

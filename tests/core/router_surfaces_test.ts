@@ -93,7 +93,14 @@ Deno.test("suggestions are written with their reasons, and the policy stays what
   assert.deepEqual([none.symbols, none.reason], [[], "no_routes"]);
 });
 
-const stamp = { seq: 1, nowMs: T0, runId: "r", env: "sim", positionMode: "hedge" } as const;
+const stamp = {
+  seq: 1,
+  nowMs: T0,
+  runId: "r",
+  env: "sim",
+  positionMode: "hedge",
+  venue: "sim",
+} as const;
 const rowFor = (event: EngineEvent) => rowOf(event, stamp, { market: () => market() });
 
 Deno.test("a row of fills adds this one up, and tells the order's own sums beside it", () => {

@@ -40,7 +40,7 @@ const REASONS: Readonly<Record<Reason, string>> = {
   symbol_cap: "the cap of this symbol is reached",
   leverage_cap: "the leverage is above what is allowed",
   side_blocked: "this side of the symbol is blocked",
-  cooldown: "the symbol rests after a stop-loss or a fill",
+  cooldown: "the symbol rests after a stop-loss, a fill or a refusal",
   trade_rate_limit: "the symbol has been traded often enough this hour",
   circuit_breaker: "the exchange keeps failing and is left alone for a while",
   burst_limit: "too many entries in a short time",
