@@ -3,6 +3,7 @@
  * order veto every intent for ever, and nobody would see why until the first signal.
  */
 import { blankMemory } from "./memory.ts";
+import { updateNav } from "./nav.ts";
 import { Past } from "./past.ts";
 import type { MarketView } from "./ports.ts";
 import { vet } from "./risk/mod.ts";
@@ -35,15 +36,10 @@ export function infeasible(
 ): readonly Feasible[] {
   const past = new Past({ baseMs, framesMs: [], rules });
   const blank = blankMemory("feasible", nowMs);
-  const level = { navUsd, walletUsd: navUsd, unrealizedUsd: 0, atMs: nowMs };
-  const nav = {
-    ...blank.nav,
-    level,
-    peakUsd: navUsd,
-    highUsd: navUsd,
-    dayPeakUsd: navUsd,
-    hourly: { [String(nowMs)]: navUsd },
-  };
+  const value = { atMs: nowMs, walletQty: { USDT: navUsd }, positions: [], openOrders: [] };
+  const account = { kind: "read", value } as const;
+  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const [nav] = updateNav(blank.nav, { nowMs, account, explained }, rules.nav);
   const memory = { ...blank, nav, pulse: { ...blank.pulse, accountOk: true } };
   const world = worldOf(memory, { market: view, past, rules });
   const limits = { ...rules.limits, strategyLegs: { ...rules.limits.strategyLegs, [NOBODY]: 1 } };

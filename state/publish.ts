@@ -5,6 +5,7 @@
 import type { Decision, Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import type { Account } from "../core/types.ts";
+import { offer, quantile } from "../core/stats.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
 import { worldOf } from "../core/world.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
@@ -55,7 +56,7 @@ export type PublisherOptions = {
 export class Publisher implements Sink {
   readonly #options: PublisherOptions;
   readonly #writer: Writer<"executor">;
-  readonly #samplesMs: number[] = [];
+  #samplesMs: readonly number[] = [];
   readonly #faults = new Map<string, StageFault>();
   #account: Account | null = null;
   #lastDecision: Decision | null = null;
@@ -211,12 +212,10 @@ export class Publisher implements Sink {
   }
 
   #loopFacts(): LoopFacts {
-    const sorted = this.#samplesMs.toSorted((a, b) => a - b);
-    const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? null;
     return {
       lastMs: this.#samplesMs.at(-1) ?? null,
-      p50Ms: at(0.5),
-      p99Ms: at(0.99),
+      p50Ms: quantile(this.#samplesMs, 0.5),
+      p99Ms: quantile(this.#samplesMs, 0.99),
       faults: [...this.#faults.values()],
       surfaces: this.#surfaceFacts(),
       stopRequested: this.#options.stopRequested(),
@@ -238,8 +237,7 @@ export class Publisher implements Sink {
   }
 
   #sample(ms: number): void {
-    this.#samplesMs.push(ms);
-    if (this.#samplesMs.length > LOOP_SAMPLES) this.#samplesMs.shift();
+    this.#samplesMs = offer(this.#samplesMs, ms, LOOP_SAMPLES);
   }
 
   #checkpointIfDue({ memory }: Decision, wallMs: number): void {

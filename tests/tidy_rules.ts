@@ -50,7 +50,6 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
 
 /** Exports that only tests use today, each with who is going to. */
 export const UNUSED_EXPORTS: readonly (readonly [path: string, name: string, why: string])[] = [
-  ["core/stats.ts", "offer", "slippage quartiles of the router"],
   ["core/risk/mod.ts", "CHECK_IDS", "the limit test walks the checks by their ids"],
   ["core/risk/mod.ts", "VETO_REASONS", "the list of reasons is held against what checks give"],
 ];

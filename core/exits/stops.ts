@@ -43,6 +43,24 @@ export function stopTicks({ side, levels }: Guard, market: Market): number | nul
     : ceilUnits(levels.slPx, market.tick);
 }
 
+/** An order that rests until price gets there, and then closes whatever the leg holds. */
+export function closingOrder(
+  { ticker, side }: Guard,
+  trigger: Pick<NewOrder, "clientId" | "kind" | "stopTicks">,
+): NewOrder {
+  return {
+    ...trigger,
+    ticker,
+    side,
+    effect: "close",
+    tif: null,
+    lots: 0,
+    priceTicks: null,
+    closePosition: true,
+    leverage: 1,
+  };
+}
+
 /** What has to happen so that the right stop rests. */
 export function tendStop(
   guard: Guard,
@@ -72,19 +90,7 @@ export function tendStop(
   const late = nowMs - nakedSinceMs > graceMs;
   const waitMs = late ? RETRY_LATE_MS : Math.min(RETRY_MAX_MS, RETRY_MS * (attempt + 1));
   const clientId = clientOrderId(lineage, { key: `stop:${guard.episodeId}`, child: 0, attempt });
-  const order: NewOrder = {
-    clientId,
-    ticker: guard.ticker,
-    side: guard.side,
-    effect: "close",
-    kind: "stop_market",
-    tif: null,
-    lots: 0,
-    priceTicks: null,
-    stopTicks: wanted,
-    closePosition: true,
-    leverage: 1,
-  };
+  const order = closingOrder(guard, { clientId, kind: "stop_market", stopTicks: wanted });
   const next: Guard = {
     ...guard,
     stop: { clientId, stopTicks: wanted },

@@ -9,7 +9,7 @@ import type { NewOrder } from "../ports.ts";
 import type { Market } from "../types.ts";
 import { MS_PER_SECOND } from "../units.ts";
 import type { Guard } from "./registry.ts";
-import type { StopSight } from "./stops.ts";
+import { closingOrder, type StopSight } from "./stops.ts";
 
 const RETRY_FIRST_MS = 2 * MS_PER_SECOND;
 const RETRY_MAX_MS = 60 * MS_PER_SECOND;
@@ -45,19 +45,7 @@ export function tendTarget(
     return { kind: "keep" };
   }
   const clientId = clientOrderId(lineage, { key: `target:${guard.episodeId}`, child: 0, attempt });
-  const order: NewOrder = {
-    clientId,
-    ticker: guard.ticker,
-    side: guard.side,
-    effect: "close",
-    kind: "take_profit_market",
-    tif: null,
-    lots: 0,
-    priceTicks: null,
-    stopTicks: wanted,
-    closePosition: true,
-    leverage: 1,
-  };
+  const order = closingOrder(guard, { clientId, kind: "take_profit_market", stopTicks: wanted });
   const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 5));
   return {
     kind: "place",

@@ -7,6 +7,7 @@ import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { OperatorState } from "../../core/risk/check.ts";
 import { account, freeze, guard, holding, levels, position, route, T0 } from "../fixtures.ts";
+import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
 const MINUTE = 60_000;
@@ -18,15 +19,7 @@ const ORDERS = Object.keys(STATE_ORDERS) as StateOrder[];
 
 function memory(state: OperatorState, changes: Partial<Memory> = {}, nowMs = T0): Memory {
   const blank = blankMemory("test00", T0);
-  const level = { navUsd: 10_000, walletUsd: 10_000, unrealizedUsd: 0, atMs: nowMs };
-  const nav = {
-    ...blank.nav,
-    level,
-    peakUsd: 10_000,
-    highUsd: 10_000,
-    dayPeakUsd: 10_000,
-    hourly: { [String(T0)]: 10_000 },
-  };
+  const { memory: nav } = feed([{ navUsd: 10_000, atMs: nowMs }]);
   const operator = { state, sinceMs: T0, by: "before", reason: null };
   return freeze({ ...blank, nav, operator, ...changes });
 }

@@ -21,6 +21,7 @@ import {
   ROUTER_RULES,
   T0,
 } from "../fixtures.ts";
+import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
 const SECOND = 1_000;
@@ -32,9 +33,8 @@ const KEY = "BTCUSDT:LONG";
 /** A quiet account at an instant; NAV is known and nothing is lost. */
 function memory(changes: Partial<Memory> = {}, nowMs = T0): Memory {
   const blank = blankMemory("test00", T0);
-  const level = { navUsd: 10_000, walletUsd: 10_000, unrealizedUsd: 0, atMs: nowMs };
-  const nav = { ...blank.nav, level, peakUsd: 10_000, highUsd: 10_000, dayPeakUsd: 10_000 };
-  return freeze({ ...blank, nav: { ...nav, hourly: { [String(nowMs)]: 10_000 } }, ...changes });
+  const nav = feed([{ navUsd: 10_000, atMs: nowMs }]).memory;
+  return freeze({ ...blank, nav, ...changes });
 }
 
 const tick = (at: Memory, observation: Observation) =>
