@@ -52,6 +52,10 @@ function operatorItems({ operator, holdings }: Memory): Attention[] {
 function accountItems(memory: Memory, account: AccountView, rules: Rules): Attention[] {
   const items: Attention[] = [];
   const { nav, anomaly } = account;
+  const { storage } = memory.pulse;
+  if (storage !== null) {
+    items.push({ id: "storage_failing", level: "critical", args: [storage.what, storage.why] });
+  }
   if (!memory.pulse.accountOk) {
     items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });
   }

@@ -248,6 +248,7 @@ export type AccountItem =
   | "killed"
   | "engine_fault"
   | "entries_paused"
+  | "storage_failing"
   | "flattening"
   | "positions_unknown"
   | "nav_stale"

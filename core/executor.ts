@@ -1,6 +1,7 @@
 /**
  * The loop. Every await of the trading path is in this function; live, simulated and replayed runs
- * differ only in the ports. An order leaves after its record is on disk.
+ * differ only in the ports. An order leaves after its record is on disk; where the disk refuses,
+ * only what reduces risk leaves, because a position must not stay for want of a file.
  */
 import type { EngineEvent } from "./events.ts";
 import type { Memory } from "./memory.ts";
@@ -17,9 +18,15 @@ export type Decision = {
 
 /** Makes a decision durable, then visible. */
 export type Sink = {
-  record(decision: Decision): Promise<void>;
+  /** False: it could not be made durable. What adds risk must not leave then. */
+  record(decision: Decision): Promise<boolean>;
   publish(decision: Decision): void;
 };
+
+/** What may leave although nothing remembers it after a crash: all but orders that add risk. */
+export function withoutRisk(commands: readonly Command[]): readonly Command[] {
+  return commands.filter((command) => command.kind !== "place" || command.order.effect === "close");
+}
 
 /**
  * Runs until the feed ends or `stop` says so; a tick that has begun is always finished. After an
@@ -39,8 +46,8 @@ export async function run(
     const seen = await venue.observe();
     if (seen === null) return;
     const decision = decide(seen);
-    await sink.record(decision);
-    await venue.submit(decision.commands);
+    const isKept = await sink.record(decision);
+    await venue.submit(isKept ? decision.commands : withoutRisk(decision.commands));
     sink.publish(decision);
     if (stop()) return;
     await venue.wait(decision.memory.pulse.wakeMs);

@@ -14,7 +14,7 @@ import type { Order } from "./router/orders.ts";
 import type { RoutingRecord } from "./router/record.ts";
 import type { Route } from "./router/route.ts";
 import { CALM_ROUTER, type RouterHealth } from "./router/health.ts";
-import type { Dict, Entry } from "./types.ts";
+import type { Dict, Entry, StorageFault } from "./types.ts";
 
 /** What every tick moves. */
 export type Pulse = {
@@ -36,6 +36,8 @@ export type Pulse = {
   readonly transfersUsd: number;
   /** When the dead-man switch of a symbol was last renewed. */
   readonly deadManMs: Dict<number>;
+  /** What could not be written when this tick began; nothing is opened meanwhile. */
+  readonly storage: StorageFault | null;
 };
 
 /** Running sums since the data directory's first start; funding and transfers beside trading. */
@@ -99,7 +101,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 7;
+export const MEMORY_FORM = 8;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -125,6 +127,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
       explained: { cashUsd: 0, unrealizedUsd: 0 },
       transfersUsd: 0,
       deadManMs: {},
+      storage: null,
     },
     nav: EMPTY_NAV,
     cash: { startUsd: null, realizedUsd: 0, feesUsd: 0, fundingUsd: 0, transfersUsd: 0 },

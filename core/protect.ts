@@ -15,7 +15,7 @@ import { routeDeadlineMs } from "./router/advance.ts";
 import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
 import { moveRoutes } from "./routes.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
-import type { Ticker } from "./types.ts";
+import type { StorageFault, Ticker } from "./types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import {
   checkResting,
@@ -37,10 +37,19 @@ const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
 const VENUE = "venue";
 const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
 
+/** What a tick is told besides what the venue tells. */
+export type Host = {
+  /** What the operator said since the last tick. */
+  readonly said: readonly OperatorCommand[];
+  /** What cannot be written, if anything. */
+  readonly storage: StorageFault | null;
+};
+const CALM_HOST: Host = { said: [], storage: null };
+
 /** Decides everything that protects what is there. Pure and synchronous. */
-export function protect(input: StepInput, said: readonly OperatorCommand[] = []): Step {
+export function protect(input: StepInput, { said, storage }: Host = CALM_HOST): Step {
   const work = begin(input);
-  beat(work);
+  beat(work, storage);
   absorb(work);
   reconcileBook(work);
   checkResting(work);
@@ -60,7 +69,7 @@ export function protect(input: StepInput, said: readonly OperatorCommand[] = [])
   return finish(work);
 }
 
-function beat(work: Work): void {
+function beat(work: Work, storage: StorageFault | null): void {
   const { memory, seen } = work;
   const { account, nowMs } = seen;
   const ok = account.kind === "read";
@@ -70,6 +79,7 @@ function beat(work: Work): void {
     nowMs,
     accountOk: ok,
     accountMs: ok ? account.value.atMs : memory.pulse.accountMs,
+    storage,
   };
   change(work, { pulse });
   turnDay(work, memory.pulse.nowMs);

@@ -207,6 +207,12 @@ export type Fault = {
   readonly retryable: boolean;
 };
 
+/** What has to be kept cannot be written: which kind of file, and what is wrong with its disk. */
+export type StorageFault = {
+  readonly what: "journal" | "checkpoint" | "surfaces" | "logs";
+  readonly why: "full" | "read_only" | "failing";
+};
+
 /** A read that either happened or did not. */
 export type Reading<T> =
   | { readonly kind: "read"; readonly value: T }

@@ -52,6 +52,7 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
     nowMs: pulse.nowMs,
     account,
     operator: operator.state,
+    storage: pulse.storage,
     mode: riskMode(inputs, rules.limits),
     positionsKnown,
     badPositions: bad,
@@ -63,7 +64,8 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
 
 /** True when entries that are under way must be taken back as well. */
 export function entriesRevoked({ nav, pulse }: Memory, rules: Rules): boolean {
-  return revokesEntries(viewAccount(nav, pulse.nowMs, rules.nav), rules.limits);
+  return pulse.storage !== null ||
+    revokesEntries(viewAccount(nav, pulse.nowMs, rules.nav), rules.limits);
 }
 
 /** The world after one more entry has been approved in this tick. */

@@ -7,9 +7,8 @@ import { credible } from "../core/credible.ts";
 import type { Decision } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import type { Past } from "../core/past.ts";
-import type { OperatorCommand } from "../core/operator.ts";
 import type { Observation } from "../core/ports.ts";
-import { protect } from "../core/protect.ts";
+import { type Host, protect } from "../core/protect.ts";
 import type { Rules } from "../core/rules.ts";
 import { seek } from "../core/seek.ts";
 import type { Step } from "../core/work.ts";
@@ -54,14 +53,14 @@ export class Engine {
     return this.#memory;
   }
 
-  /** One tick: both steps, or the first alone. `said` is what the operator told since the last. */
-  decide(told: Observation, said: readonly OperatorCommand[] = []): Decision {
+  /** One tick: both steps, or the first alone. */
+  decide(told: Observation, host?: Host): Decision {
     const seen = credible(told);
     for (const { ticker, candles } of seen.candles) {
       for (const candle of candles) this.past.append(ticker, candle);
     }
     const before = this.#memory;
-    const safe = this.#protect(seen, said);
+    const safe = this.#protect(seen, host);
     const { memory, commands, events } = this.#seek(seen, safe);
     this.#memory = memory;
     return {
@@ -73,10 +72,10 @@ export class Engine {
     };
   }
 
-  #protect(seen: Observation, said: readonly OperatorCommand[]): Step {
+  #protect(seen: Observation, host: Host | undefined): Step {
     const { rules, past } = this;
     try {
-      return protect({ memory: this.#memory, seen, rules, past }, said);
+      return protect({ memory: this.#memory, seen, rules, past }, host);
     } catch (error) {
       throw new ProtectFault(error);
     }

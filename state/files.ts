@@ -3,6 +3,15 @@
  * folder synced) or appended a whole line at a time. A reader sees an old file or a new one, never
  * half of one.
  */
+import type { StorageFault } from "../core/types.ts";
+
+/** What is wrong with a disk that refused, as far as the system says it. */
+export function whyOf(error: unknown): StorageFault["why"] {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  if (code === "ENOSPC" || code === "EDQUOT") return "full";
+  if (code === "EROFS" || error instanceof Deno.errors.PermissionDenied) return "read_only";
+  return "failing";
+}
 
 /** Writes all bytes: a write may be partial. */
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
@@ -18,15 +27,18 @@ export async function writeAtomic(
 ): Promise<void> {
   const temporary = `${path}.tmp-${Deno.pid}`;
   try {
-    using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-    writeAll(file, new TextEncoder().encode(text));
-    if (sync) await file.syncData();
+    {
+      using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+      writeAll(file, new TextEncoder().encode(text));
+      if (sync) await file.syncData();
+    }
+    if (keepPrevious && await isThere(path)) await Deno.rename(path, `${path}.prev`);
+    await Deno.rename(temporary, path);
   } catch (error) {
-    await removeIfThere(temporary);
+    // What cannot be removed either goes at the next start; why the write failed is what matters.
+    await removeIfThere(temporary).catch(() => {});
     throw error;
   }
-  if (keepPrevious && await isThere(path)) await Deno.rename(path, `${path}.prev`);
-  await Deno.rename(temporary, path);
 }
 
 /** Makes renames in a folder durable. */
@@ -73,12 +85,16 @@ export async function removeTemporary(folder: string): Promise<void> {
 /**
  * An append-only file of lines. A line that a crash has torn is cut off when the file is opened,
  * and the number of bytes cut is told; so are whole lines at the end that `isLast` does not take for
- * the last of what was appended together.
+ * the last of what was appended together. What the disk refuses is owed: it is kept, and written
+ * before anything else as soon as the disk takes it.
  */
 export class LineFile {
   readonly path: string;
   #file: Deno.FsFile;
   #bytes: number;
+  #owed: Uint8Array[] = [];
+  /** A write that failed may have left a part of itself behind. */
+  #torn = false;
   /** Bytes of a torn last line that were cut off at opening. */
   readonly tornBytes: number;
 
@@ -97,22 +113,62 @@ export class LineFile {
     return this.#bytes;
   }
 
+  /** Bytes that were appended and are not in the file yet. */
+  get owedBytes(): number {
+    return this.#owed.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Adds whole lines. Throws where the disk refuses; the lines are owed then. */
   append(lines: readonly string[]): void {
-    if (lines.length === 0) return;
-    const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
-    writeAll(this.#file, bytes);
-    this.#bytes += bytes.length;
+    if (lines.length > 0) {
+      this.#owed.push(new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
+    }
+    this.settle();
+  }
+
+  /** Writes what is owed, oldest first; throws where the disk still refuses. */
+  settle(): void {
+    for (let next = this.#owed[0]; next !== undefined; next = this.#owed[0]) {
+      this.#mend();
+      this.#torn = true;
+      writeAll(this.#file, next);
+      this.#torn = false;
+      this.#bytes += next.length;
+      this.#owed.shift();
+    }
+  }
+
+  /** Gives up what is owed: what was appended and never written. */
+  forgetOwed(): void {
+    this.#owed = [];
+  }
+
+  #mend(): void {
+    if (!this.#torn) return;
+    this.#file.truncateSync(this.#bytes);
+    this.#file.seekSync(this.#bytes, Deno.SeekMode.Start);
   }
 
   async sync(): Promise<void> {
     await this.#file.syncData();
   }
 
-  /** Moves what has been written aside under `name` (in the same folder) and begins anew. */
+  /**
+   * Moves what has been written aside under `name` (in the same folder) and begins anew. Where the
+   * folder refuses, everything stays as it was and the next rotation tries again.
+   */
   rotate(name: string): void {
+    const aside = `${folderOf(this.path)}/${name}`;
+    Deno.renameSync(this.path, aside);
+    let next: Deno.FsFile;
+    try {
+      next = Deno.openSync(this.path, { read: true, write: true, create: true });
+    } catch (error) {
+      Deno.renameSync(aside, this.path);
+      throw error;
+    }
     this.#file.close();
-    Deno.renameSync(this.path, `${folderOf(this.path)}/${name}`);
-    this.#file = Deno.openSync(this.path, { read: true, write: true, create: true });
+    this.#file = next;
     this.#bytes = 0;
   }
 

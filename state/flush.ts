@@ -3,7 +3,8 @@
  * time; what changes meanwhile is written by the next one. A failure is counted and told, never
  * swallowed, and the files keep their last whole version.
  */
-import { syncFolder, writeAtomic } from "./files.ts";
+import type { StorageFault } from "../core/types.ts";
+import { syncFolder, whyOf, writeAtomic } from "./files.ts";
 import type { Store } from "./store.ts";
 import { type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 
@@ -14,6 +15,7 @@ export class Flusher {
   readonly #onError: (message: string) => void;
   readonly #written = new Map<SurfaceName, number>();
   readonly #errors = new Map<SurfaceName, string>();
+  #fault: StorageFault | null = null;
   #running: Promise<void> | null = null;
   #again = false;
 
@@ -35,6 +37,11 @@ export class Flusher {
   /** Surfaces whose last write failed, with the reason. */
   get errors(): ReadonlyMap<SurfaceName, string> {
     return this.#errors;
+  }
+
+  /** What is wrong while any surface cannot be written; null once all of them are. */
+  get fault(): StorageFault | null {
+    return this.#errors.size === 0 ? null : this.#fault;
   }
 
   /** Asks for a flush; returns at once. */
@@ -72,6 +79,7 @@ export class Flusher {
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         this.#errors.set(name, message);
+        this.#fault = { what: "surfaces", why: whyOf(error) };
         this.#onError(`${name}: ${message}`);
       }
     }

@@ -9,7 +9,8 @@ import { type Memory, VOLATILE } from "../core/memory.ts";
 import { type Change, diff, type Patch } from "../core/patch.ts";
 import type { Command } from "../core/ports.ts";
 import { assert } from "../core/assert.ts";
-import { LineFile } from "./files.ts";
+import type { StorageFault } from "../core/types.ts";
+import { LineFile, whyOf } from "./files.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 export type JournalRow = {
@@ -22,6 +23,9 @@ export type JournalRow = {
 
 /** A file that has grown beyond this is moved aside before the next row, behind a checkpoint. */
 const ROTATE_BYTES = 10_000_000;
+
+/** Rows owed to a disk that refuses; beyond this they are drawn together into one. */
+const OWED_BYTES_MAX = 16_000_000;
 
 /** Events after which a row must not be lost to a power failure. */
 const DURABLE: ReadonlySet<EngineEvent["kind"]> = new Set([
@@ -72,11 +76,15 @@ function isVolatile([path]: Change): boolean {
 /** The journal of one data directory, open for appending. */
 export class Journal {
   readonly #file: LineFile;
+  /** The memory of the newest row, and that of the newest row which is in the file. */
+  #told: Memory;
   #written: Memory;
+  #unsynced = false;
   #rowsSinceCheckpoint = 0;
 
   constructor(path: string, memory: Memory) {
     this.#file = new LineFile(path);
+    this.#told = memory;
     this.#written = memory;
   }
 
@@ -88,20 +96,43 @@ export class Journal {
     return this.#rowsSinceCheckpoint;
   }
 
-  /** Appends the row of a decision, if it has one. `durable` is false where nothing is at stake. */
-  async record(decision: Decision, { durable }: { durable: boolean }): Promise<void> {
-    const row = journalRow(this.#written, decision);
-    if (row === null) return;
-    const text = JSON.stringify(row, refuseNonFinite);
-    this.#file.append([text]);
-    this.#written = decision.memory;
-    this.#rowsSinceCheckpoint += 1;
-    if (durable && mustSync(row)) await this.#file.sync();
+  /**
+   * Appends the row of a decision, if it has one. `durable` is false where nothing is at stake.
+   * Gives back what is wrong where the disk refuses: the row is owed then, and goes first as soon as
+   * the disk takes it.
+   */
+  async record(
+    decision: Decision,
+    { durable }: { durable: boolean },
+  ): Promise<StorageFault | null> {
+    const from = this.#file.owedBytes > OWED_BYTES_MAX ? this.#drawTogether() : this.#told;
+    const row = journalRow(from, decision);
+    const lines = row === null ? [] : [JSON.stringify(row, refuseNonFinite)];
+    if (row !== null) {
+      this.#told = decision.memory;
+      this.#rowsSinceCheckpoint += 1;
+      this.#unsynced ||= durable && mustSync(row);
+    }
+    try {
+      this.#file.append(lines);
+      if (this.#unsynced) await this.#file.sync();
+    } catch (error) {
+      return { what: "journal", why: whyOf(error) };
+    }
+    this.#written = this.#told;
+    this.#unsynced = false;
+    return null;
+  }
+
+  /** One row will tell the change since the newest row that is in the file; the events are lost. */
+  #drawTogether(): Memory {
+    this.#file.forgetOwed();
+    return this.#written;
   }
 
   /** True when the file wants to be moved aside; its bytes alone decide, never the wall clock. */
   get isFull(): boolean {
-    return this.#file.bytes >= ROTATE_BYTES;
+    return this.#file.bytes >= ROTATE_BYTES && this.#file.owedBytes === 0;
   }
 
   /** Called when a checkpoint is on disk. */

@@ -106,8 +106,9 @@ export class NavHistory {
   #turn(nowMs: number): void {
     const day = dayOf(nowMs, "UTC");
     if (day === this.#day) return;
+    const next = new LineFile(this.#path(day));
     this.#file?.close();
-    this.#file = new LineFile(this.#path(day));
+    this.#file = next;
     this.#day = day;
     this.#thinning = this.#thinning.then(async () => {
       for (const ageDays of [2, SPARSE_DAYS + 1]) {

@@ -4,12 +4,13 @@
  */
 import type { Decision, Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
-import type { Account } from "../core/types.ts";
+import type { Account, StorageFault } from "../core/types.ts";
 import { offer, quantile } from "../core/stats.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
 import { worldOf } from "../core/world.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
 import type { Engine, Fault } from "./engine.ts";
+import { whyOf } from "./files.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
@@ -66,6 +67,12 @@ export class Publisher implements Sink {
   #checkpointMs = 0;
   #checkpointWallMs = 0;
   #checkpointing: Promise<void> | null = null;
+  /** What the disk refused when it was last tried. */
+  readonly #refused: Record<"journal" | "checkpoint" | "logs", StorageFault | null> = {
+    journal: null,
+    checkpoint: null,
+    logs: null,
+  };
   #intelMs = -Infinity;
   #tickStartMs = 0;
 
@@ -104,17 +111,34 @@ export class Publisher implements Sink {
     });
   }
 
-  async record(decision: Decision): Promise<void> {
-    const { journal, durable } = this.#options;
-    if (journal.isFull) await this.#rotate();
-    await journal.record(decision, { durable: durable() });
-    this.#recorded = decision.memory;
+  /** What cannot be written at the moment; null while everything that has to be kept is kept. */
+  get storage(): StorageFault | null {
+    const { journal, checkpoint, logs } = this.#refused;
+    return journal ?? checkpoint ?? logs ?? this.#options.flusher.fault;
   }
 
+  async record(decision: Decision): Promise<boolean> {
+    const { journal, durable } = this.#options;
+    if (journal.isFull) await this.#rotate();
+    this.#refused.journal = await journal.record(decision, { durable: durable() });
+    if (this.#refused.journal !== null) {
+      this.#options.onError(`journal: ${this.#refused.journal.why}`);
+      return false;
+    }
+    this.#recorded = decision.memory;
+    return true;
+  }
+
+  /** A folder that refuses costs a long file, no more: the next tick tries again. */
   async #rotate(): Promise<void> {
     await this.#checkpointing;
     await this.#checkpoint();
-    this.#options.journal.rotate(this.#recorded.pulse);
+    if (this.#refused.checkpoint !== null) return;
+    try {
+      this.#options.journal.rotate(this.#recorded.pulse);
+    } catch (error) {
+      this.#options.onError(`journal: ${messageOf(error)}`);
+    }
   }
 
   publish(decision: Decision): void {
@@ -128,7 +152,13 @@ export class Publisher implements Sink {
     const { runId, env, positionMode, venue } = run;
     const stamp = { seq, nowMs, runId, env, positionMode, venue };
     const { market } = decision.seen;
-    this.#contain("logs", () => telemetry.append(decision.events, stamp, market));
+    this.#refused.logs = null;
+    this.#contain("logs", () => {
+      const isKept = this.#refused.journal === null;
+      telemetry.append(decision.events, stamp, { view: market, isKept });
+    }, (error) => {
+      this.#refused.logs = { what: "logs", why: whyOf(error) };
+    });
     this.#contain("nav_history", () => history.note(decision.memory, market));
     this.#sample(performance.now() - this.#tickStartMs);
     const filled = decision.events.some(({ kind }) => kind === "order_fill");
@@ -156,13 +186,14 @@ export class Publisher implements Sink {
   }
 
   /** What is told may fail; what is traded may not fail with it. A silent page turns BLIND. */
-  #contain(stage: string, work: () => void): void {
+  #contain(stage: string, work: () => void, onRefusal: (error: unknown) => void = () => {}): void {
     try {
       work();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.noteFault({ stage, message, seq: this.#options.engine.memory.pulse.seq });
       this.#options.onError(`${stage}: ${message}`);
+      onRefusal(error);
     }
   }
 
@@ -243,27 +274,36 @@ export class Publisher implements Sink {
   #checkpointIfDue({ memory }: Decision, wallMs: number): void {
     const { journal } = this.#options;
     const { nowMs } = memory.pulse;
-    const due = nowMs - this.#checkpointMs >= CHECKPOINT_MS &&
+    const isRetry = this.#refused.checkpoint !== null;
+    const due = (isRetry || nowMs - this.#checkpointMs >= CHECKPOINT_MS) &&
       wallMs - this.#checkpointWallMs >= PUBLISH_MS;
     if (this.#checkpointing !== null || (!due && journal.rowsSinceCheckpoint < CHECKPOINT_ROWS)) {
       return;
     }
     this.#checkpointMs = nowMs;
     this.#checkpointWallMs = wallMs;
-    this.#checkpointing = this.#checkpoint().catch((error) => {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#options.onError(`checkpoint: ${message}`);
-    }).finally(() => {
+    this.#checkpointing = this.#checkpoint().finally(() => {
       this.#checkpointing = null;
     });
   }
 
+  /** A disk that refuses is told, and tried again; nothing is opened meanwhile. */
   async #checkpoint(): Promise<void> {
     const { checkpointPath, journal, telemetry, durable } = this.#options;
     const memory = this.#recorded;
-    // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
-    if (durable()) await telemetry.sync();
-    await writeCheckpoint(checkpointPath, memory, { sync: durable() });
-    journal.checkpointed();
+    try {
+      // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
+      if (durable()) await telemetry.sync();
+      await writeCheckpoint(checkpointPath, memory, { sync: durable() });
+      this.#refused.checkpoint = null;
+      journal.checkpointed();
+    } catch (error) {
+      this.#refused.checkpoint = { what: "checkpoint", why: whyOf(error) };
+      this.#options.onError(`checkpoint: ${messageOf(error)}`);
+    }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -11,6 +11,7 @@ import type { Feed } from "../core/venues/feed.ts";
 import { SimVenue } from "../core/venues/sim.ts";
 import type { ExchangeRules } from "../core/venues/sim_desk.ts";
 import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
+import { Complaints } from "./complaints.ts";
 import { Control } from "./control.ts";
 import { Engine, type Fault } from "./engine.ts";
 import { Flusher } from "./flush.ts";
@@ -89,15 +90,17 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     mirror.start(MIRROR_MS);
     const decide: Parameters<typeof run>[0] = (seen) => {
       publisher.tickBegins();
-      const decision = engine.decide(seen, control?.take());
+      const { storage } = publisher;
+      const decision = engine.decide(seen, { said: control?.take() ?? [], storage });
       options.onTick(decision);
       return decision;
     };
     const resumeMs = recovered?.clean ? engine.memory.pulse.wakeMs : null;
     const sink: Sink = {
       record: async (decision) => {
-        await publisher.record(decision);
+        const isKept = await publisher.record(decision);
         control?.answer(decision.events);
+        return isKept;
       },
       publish: (decision) => publisher.publish(decision),
     };
@@ -187,7 +190,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
   noteStart(layout, facts, rows.length);
 
   const store = new Store();
-  const onError = (message: string) => options.onNote(`write failed: ${message}`);
+  const complaints = new Complaints(options.onNote);
+  const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
   const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
   const mirror = new Mirror(store, { onWrite: () => flusher.request(), onError });
   if (opened.navState !== null) mirror.remember(opened.navState);
@@ -217,7 +221,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     stopRequested: stop,
     onError,
   });
-  const ledger = new VenueLedger(layout.venueLedger);
+  const ledger = new VenueLedger(layout.venueLedger, { onError });
   if (recovered === null) ledger.append([opened.genesis]);
   const venue = new SimVenue({
     feed,

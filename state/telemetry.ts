@@ -9,10 +9,19 @@ import type { Markets } from "./row_parts.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 const ROTATE_BYTES = 10_000_000;
+/** Lines owed to a disk that refuses, per file; beyond this they are lost, and that is told. */
+const OWED_BYTES_MAX = 4_000_000;
+
+/** Ticks that are held back at most; beyond this the oldest are given up. */
+const HELD_MAX_COUNT = 20_000;
+
+type Lines = Partial<Record<LogName, string[]>>;
+type Held = { readonly lines: Lines; readonly stamp: { nowMs: number; seq: number } };
 
 /** The log files of one data directory, open for appending. */
 export class Telemetry {
   readonly #files: Readonly<Record<LogName, LineFile>>;
+  readonly #held: Held[] = [];
   #day: string | null = null;
 
   constructor(folder: string) {
@@ -27,13 +36,25 @@ export class Telemetry {
       .map(({ path }) => path);
   }
 
-  append(events: readonly EngineEvent[], stamp: RowStamp, view: Markets): void {
-    const lines: Partial<Record<LogName, string[]>> = {};
+  /**
+   * Tells what happened in a tick. While the journal's row of it is not on disk (`isKept` false) it
+   * is held back: a log never knows of a tick that a restart would not remember.
+   */
+  append(
+    events: readonly EngineEvent[],
+    stamp: RowStamp,
+    { view, isKept }: { view: Markets; isKept: boolean },
+  ): void {
+    const lines: Lines = {};
     for (const event of events) {
       (lines[FILE_OF[event.kind]] ??= []).push(JSON.stringify(rowOf(event, stamp, view)));
     }
+    if (events.length > 0) this.#held.push({ lines, stamp });
+    if (!isKept) return void this.#held.splice(0, Math.max(0, this.#held.length - HELD_MAX_COUNT));
+    const held = this.#held.splice(0);
     this.#rotateAtMidnight(stamp.nowMs);
-    this.#write(lines, stamp);
+    for (const tick of held) this.#write(tick.lines, tick.stamp);
+    if (held.length === 0) this.#write({}, stamp);
   }
 
   /**
@@ -60,7 +81,7 @@ export class Telemetry {
     }
     for (const { seq, ts, events } of rows) {
       const stamp = { seq, nowMs: Date.parse(ts), ...run };
-      const lines: Partial<Record<LogName, string[]>> = {};
+      const lines: Lines = {};
       for (const event of events) {
         const name = FILE_OF[event.kind];
         const left = written.get(`${name} ${seq}`) ?? 0;
@@ -71,12 +92,24 @@ export class Telemetry {
     }
   }
 
-  #write(lines: Partial<Record<LogName, string[]>>, stamp: { nowMs: number; seq: number }): void {
-    for (const [name, texts] of Object.entries(lines)) {
-      const file = this.#files[name as LogName];
-      file.append(texts);
-      if (file.bytes > ROTATE_BYTES) this.#rotate(name as LogName, stamp);
+  /** Writes to every file it can; throws the first refusal when all have been tried. */
+  #write(lines: Lines, stamp: { nowMs: number; seq: number }): void {
+    const refusals: unknown[] = [];
+    for (const name of LOGS) {
+      const file = this.#files[name];
+      const texts = lines[name] ?? [];
+      if (texts.length === 0 && file.owedBytes === 0) continue;
+      try {
+        file.append(texts);
+        if (file.bytes > ROTATE_BYTES) this.#rotate(name, stamp);
+      } catch (error) {
+        refusals.push(error);
+        if (file.owedBytes <= OWED_BYTES_MAX) continue;
+        file.forgetOwed();
+        refusals.unshift(new Error(`lines of ${name} are lost`, { cause: error }));
+      }
     }
+    if (refusals.length > 0) throw refusals[0];
   }
 
   /** All that has been written survives a power failure when this resolves. */
@@ -98,7 +131,7 @@ export class Telemetry {
 
   #rotate(name: LogName, { nowMs, seq }: { nowMs: number; seq: number }): void {
     const file = this.#files[name];
-    if (file.bytes === 0) return;
+    if (file.bytes === 0 || file.owedBytes > 0) return;
     file.rotate(rotatedName(name, { nowMs, seq }));
   }
 }

@@ -16,23 +16,49 @@ const MORE = ',"more":true}';
 
 export class VenueLedger implements LedgerPort {
   readonly #file: LineFile;
+  readonly #onError: (message: string) => void;
   #rotations = 0;
 
-  constructor(path: string) {
+  constructor(path: string, { onError }: { onError: (message: string) => void }) {
     this.#file = new LineFile(path, (line) => !line.endsWith(MORE));
+    this.#onError = onError;
   }
 
+  get tornBytes(): number {
+    return this.#file.tornBytes;
+  }
+
+  /**
+   * An exchange does not stop because the disk of one of its customers is full: what cannot be
+   * written is owed, told, and written first as soon as the disk takes it.
+   */
   append(rows: readonly LedgerRow[]): void {
     const last = rows.length - 1;
-    this.#file.append(
-      rows.map((row, i) => JSON.stringify(i < last ? { ...row, more: true } : row)),
+    this.#try(() =>
+      this.#file.append(
+        rows.map((row, i) => JSON.stringify(i < last ? { ...row, more: true } : row)),
+      )
     );
   }
 
+  /**
+   * Begins a new file with this snapshot. Where the folder refuses it is asked again the next time;
+   * where rows are owed the snapshot stands for them, so that they do not grow for ever.
+   */
   rotate(snapshot: LedgerRow): void {
     this.#rotations += 1;
-    this.#file.rotate(rotatedName("venue", { nowMs: snapshot.at, seq: this.#rotations }));
+    const name = rotatedName("venue", { nowMs: snapshot.at, seq: this.#rotations });
+    if (this.#file.owedBytes === 0) this.#try(() => this.#file.rotate(name));
+    else this.#file.forgetOwed();
     this.append([snapshot]);
+  }
+
+  #try(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#onError(`the exchange's ledger: ${error instanceof Error ? error.message : "refused"}`);
+    }
   }
 
   close(): void {

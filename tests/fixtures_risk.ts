@@ -120,6 +120,7 @@ export function world(changes: Partial<World> = {}): World {
     nowMs: T0,
     account,
     operator: "RUNNING",
+    storage: null,
     mode: riskMode(inputs, limits()),
     positionsKnown,
     badPositions,

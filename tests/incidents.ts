@@ -36,7 +36,12 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "a veto tells all of it: codes, gate, figures, room, the state of the book",
   ),
   A4: unit("the exit scan idles", "degraded_test.ts", "degraded: a symbol has no price"),
-  A5: { what: "one bad row or a full disk freezes a surface", open: "a lane with a full disk" },
+  A5: by(
+    "one bad row or a full disk freezes a surface",
+    "e2e",
+    "disk_test.ts",
+    "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
+  ),
   A6: swarm("book and venue differ"),
   A7: unit(
     "intents below the smallest order idle",

@@ -105,7 +105,10 @@ async function killWhen(
   { speed }: { speed: number },
   isMoment: () => Promise<boolean>,
 ): Promise<void> {
-  const child = startEngine(dir, { args: ["--speed", String(speed)], slow: false });
+  const child = startEngine(dir, {
+    args: ["--no-web", "--speed", String(speed)],
+    disk: "quick",
+  });
   const told = new Response(child.stderr).text();
   const said = new Response(child.stdout).text();
   let over = false;

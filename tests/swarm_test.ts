@@ -97,6 +97,7 @@ const PLANTS: Readonly<Record<CheckerName, Plant>> = {
     ...tick,
     submitted: [...tick.submitted, ...tick.submitted.slice(0, 1)],
   }),
+  kept: (tick) => ({ ...tick, isKept: false }),
   approved: (tick) =>
     withEvents(tick, (events) => events.filter(({ kind }) => kind !== "order_attempt")),
   capped: (tick) => ({

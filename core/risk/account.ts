@@ -22,6 +22,16 @@ export const killSwitch = gate(
       : null,
 );
 
+/** What cannot be kept must not be begun: an entry that nothing remembers is a position by surprise. */
+export const storageFailing = gate(
+  "storage_failing",
+  "storage_failing",
+  (_entry, { storage }) =>
+    storage === null
+      ? null
+      : { thresholds: {}, observations: { unwritten: storage.what, disk: storage.why } },
+);
+
 /** NAV is too old or was never read, or the positions could not be read: nothing can be sized. */
 export const navStale = gate("nav_stale", "nav_stale", (_entry, world) => {
   const { nav } = world.account;

@@ -1,6 +1,6 @@
 /** What a check is: a pure question about one entry in one world, and the room it would leave. */
 import type { AccountView } from "../nav.ts";
-import type { Dict, Entry, PositionKey, Side, Tier } from "../types.ts";
+import type { Dict, Entry, PositionKey, Side, StorageFault, Tier } from "../types.ts";
 import type { Limits } from "./limits.ts";
 import type { ModeView } from "./mode.ts";
 import type { TailView } from "./tails.ts";
@@ -44,6 +44,8 @@ export type World = {
   readonly nowMs: number;
   readonly account: AccountView;
   readonly operator: OperatorState;
+  /** What cannot be written; null while everything that has to be kept is kept. */
+  readonly storage: StorageFault | null;
   readonly mode: ModeView;
   readonly positionsKnown: boolean;
   /** Legs whose size in dollars nobody can tell: exposures are sums of unknowns then. */

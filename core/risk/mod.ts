@@ -19,6 +19,7 @@ import {
   portfolioCircuit,
   riskHalted,
   rollingLoss,
+  storageFailing,
 } from "./account.ts";
 import {
   alreadyInTrade,
@@ -51,6 +52,7 @@ const PRECONDITIONS = [
   universe,
   killSwitch,
   operatorPause,
+  storageFailing,
   navStale,
   navNonpositive,
   navAnomaly,

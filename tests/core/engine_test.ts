@@ -5,13 +5,14 @@ import { type Decision, run } from "../../core/executor.ts";
 import { blankMemory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import { diff } from "../../core/patch.ts";
-import type { Observation } from "../../core/ports.ts";
+import type { Command, Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import { seek } from "../../core/seek.ts";
+import type { Effect } from "../../core/types.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
 import { blankState, type LedgerRow } from "../../core/venues/sim_state.ts";
-import { freeze, T0 } from "../fixtures.ts";
+import { freeze, newOrder, T0 } from "../fixtures.ts";
 import { config, exchangeRules, observation as seen, rules } from "../fixtures_run.ts";
 
 const SECOND = 1_000;
@@ -69,7 +70,7 @@ async function trade6h(seed: number): Promise<Log> {
         log.decisions.push(decision);
         const { before, memory: after, commands, events } = decision;
         log.text.push(JSON.stringify([diff(before, after), commands, events]));
-        return Promise.resolve();
+        return Promise.resolve(true);
       },
       publish: () => {},
     },
@@ -152,10 +153,40 @@ Deno.test("an order leaves after its record, and a tick that has begun is finish
       submit: () => note("submit"),
       wait: () => note("wait"),
     },
-    sink: { record: () => note("record"), publish: () => void told.push("publish") },
+    sink: {
+      record: () => note("record").then(() => true),
+      publish: () => void told.push("publish"),
+    },
     stop: () => ticks >= 2,
     resumeMs: T0,
   });
   const wholeTick = ["observe", "record", "submit", "publish"];
   assert.deepEqual(told, ["wait", ...wholeTick, "wait", ...wholeTick]);
+});
+
+Deno.test("where the record is refused only what closes, cancels and asks may leave", async () => {
+  const place = (clientId: string, effect: Effect): Command => ({
+    kind: "place",
+    order: { ...newOrder(), clientId, effect },
+  });
+  const asked: Command = { kind: "query_income", afterId: 0 };
+  const commands = [place("opens", "open"), place("closes", "close"), asked];
+  for (const [isKept, left] of [[true, commands], [false, commands.slice(1)]] as const) {
+    const at = blankMemory("test00", T0);
+    let submitted: readonly Command[] = [];
+    await run(
+      (observation) => ({ before: at, memory: at, seen: observation, commands, events: [] }),
+      {
+        venue: {
+          observe: () => Promise.resolve(seen()),
+          submit: (some) => Promise.resolve(void (submitted = some)),
+          wait: () => Promise.resolve(),
+        },
+        sink: { record: () => Promise.resolve(isKept), publish: () => {} },
+        stop: () => submitted.length > 0,
+        resumeMs: null,
+      },
+    );
+    assert.deepEqual(submitted, left);
+  }
 });

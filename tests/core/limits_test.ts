@@ -212,6 +212,7 @@ const FACTS: Readonly<Record<string, Parameters<typeof refusals>[0]>> = {
   symbol_not_in_universe: { scene: { world: { tradable: () => null } } },
   kill_switch: { scene: { world: { operator: "KILLED" } } },
   operator_pause: { scene: { world: { operator: "PAUSED" } } },
+  storage_failing: { scene: { world: { storage: { what: "surfaces", why: "read_only" } } } },
   nav_nonpositive: { scene: { world: { account: navOf(0) } } },
   bad_position: { scene: { world: { badPositions: ["ETHUSDT:LONG"] } } },
   drawdown_stale: { scene: { world: { account: { ...navOf(100), ddFrac: null } } } },

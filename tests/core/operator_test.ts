@@ -35,7 +35,7 @@ function say(at: Memory, kind: StateOrder, observation: Observation = seen()) {
   const said = [{ id: 1, by: "me", reason: "why", order: { kind } }];
   const step = protect(
     freeze({ memory: at, seen: { ...observation }, rules: RULES, past: PAST }),
-    said,
+    { said, storage: null },
   );
   const [answer] = step.events.filter((event) => event.kind === "operator");
   assert.ok(answer?.kind === "operator");

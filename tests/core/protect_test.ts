@@ -47,7 +47,10 @@ function tick(
   { by = RULES, said = [] }: { by?: typeof RULES; said?: readonly OperatorCommand[] } = {},
 ) {
   const past = new Past({ baseMs: 60_000, framesMs: [], rules: by });
-  return protect(freeze({ memory: at, seen: { ...observation }, rules: by, past }), said);
+  return protect(freeze({ memory: at, seen: { ...observation }, rules: by, past }), {
+    said,
+    storage: null,
+  });
 }
 
 const placed = (commands: readonly Command[]): NewOrder[] =>

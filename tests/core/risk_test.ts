@@ -69,6 +69,7 @@ const BOUNDS: readonly Bound[] = [
   ["symbol_not_in_universe", [], [[{}, { tradable: () => null }]]],
   ["kill_switch", [[{}, { operator: "RUNNING" }]], [[{}, { operator: "KILLED" }]]],
   ["operator_pause", [], [[{}, { operator: "PAUSED" }]]],
+  ["storage_failing", [], [[{}, { storage: { what: "journal", why: "full" } }]]],
   ["nav_stale", [
     [{}, account({ nav: { kind: "fresh", navUsd: 10_000, ageMs: 89_999 } })],
   ], [

@@ -77,10 +77,11 @@ export function violationsOf(facts: Facts): readonly string[] {
 }
 
 /** True when something is on its way: an order without an answer, a trade after the last look. */
-export function isMoving({ memory, ledger }: Facts): boolean {
+export function isMoving({ memory, ledger, venue }: Facts): boolean {
   if (memory === null) return false;
   const lookedMs = memory.pulse.nowMs;
-  return tradesOf(ledger).some(({ trade }) => trade.atMs >= lookedMs) ||
+  const isUnheard = (venue?.state.deliveries.length ?? 0) > 0;
+  return isUnheard || tradesOf(ledger).some(({ trade }) => trade.atMs >= lookedMs) ||
     Object.values(memory.orders).some(({ state }) => state !== "open");
 }
 

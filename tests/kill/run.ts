@@ -68,9 +68,9 @@ export async function writeBusyConfig(dir: string): Promise<void> {
 /** One engine process over `dir`; with a slow disk unless told otherwise. */
 export function startEngine(
   dir: string,
-  { args, slow = true }: { args: readonly string[]; slow?: boolean },
+  { args, disk = "slow" }: { args: readonly string[]; disk?: "slow" | "full" | "quick" },
 ): Deno.ChildProcess {
-  const preload = slow ? [`--preload=${ROOT}/tests/kill/slow_disk.ts`] : [];
+  const preload = disk === "quick" ? [] : [`--preload=${ROOT}/tests/kill/${disk}_disk.ts`];
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -85,7 +85,6 @@ export function startEngine(
       dir,
       "--seed",
       String(SEED),
-      "--no-web",
       ...args,
     ],
     stdin: "null",
@@ -142,7 +141,7 @@ export async function killRepeatedly(
 
 /** Starts a process and kills it `lifeMs` after its first words; tells what it was doing. */
 async function killOne(dir: string, lifeMs: number): Promise<Place> {
-  const child = startEngine(dir, { args: ["--speed", String(SPEED)] });
+  const child = startEngine(dir, { args: ["--no-web", "--speed", String(SPEED)] });
   const out = child.stdout.getReader();
   const first = await out.read();
   if (!first.done) await new Promise((resolve) => setTimeout(resolve, lifeMs));
@@ -193,7 +192,7 @@ export async function goOnAlone(
   });
   const { baseMs, tickers } = feed;
   const rules = buildRules(config, { baseMs, tickers, universe: "config" });
-  const ledger = new VenueLedger(venueLedger);
+  const ledger = new VenueLedger(venueLedger, { onError: (text) => void violations.push(text) });
   const venue = new SimVenue({
     feed,
     rules: {
@@ -240,7 +239,10 @@ export async function settle(dir: string): Promise<readonly string[]> {
   let tries = 0;
   do {
     const ticks = String(tries === 0 ? SETTLE_TICKS : SETTLE_MORE_TICKS);
-    const child = startEngine(dir, { args: ["--speed", "0", "--ticks", ticks], slow: false });
+    const child = startEngine(dir, {
+      args: ["--no-web", "--speed", "0", "--ticks", ticks],
+      disk: "quick",
+    });
     const { code, stderr } = await child.output();
     if (code !== 0) {
       return [`the last start ended with ${code}: ${new TextDecoder().decode(stderr)}`];

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
 import { recover, writeCheckpoint } from "../../state/checkpoint.ts";
-import { LineFile, removeTemporary, writeAtomic } from "../../state/files.ts";
+import { Complaints } from "../../state/complaints.ts";
+import { LineFile, removeTemporary, whyOf, writeAtomic } from "../../state/files.ts";
 import { Flusher } from "../../state/flush.ts";
 import { Journal, type JournalRow } from "../../state/journal.ts";
 import { takeLock } from "../../state/lock.ts";
@@ -148,8 +149,9 @@ lane("the logs are completed from the journal after a crash, row by row", {
       const markets = { market: () => market() };
       const first = new Telemetry(dir);
       const about = { runId: "a", env: "sim", positionMode: "hedge", venue: "sim" } as const;
-      first.append([event(1)], { seq: 1, nowMs: T0 + 1, ...about }, markets);
-      first.append([event(2)], { seq: 2, nowMs: T0 + 2, ...about }, markets);
+      const kept = { view: markets, isKept: true };
+      first.append([event(1)], { seq: 1, nowMs: T0 + 1, ...about }, kept);
+      first.append([event(2)], { seq: 2, nowMs: T0 + 2, ...about }, kept);
       first.close();
       for (let start = 0; start < 2; start++) {
         const next = new Telemetry(dir);
@@ -182,7 +184,7 @@ lane("what one step of the simulated exchange wrote holds together", {
         walletUsd: 100 + id,
         income: { id, type: "funding", ticker: null, side: null, usd: 1, atMs: T0 + id },
       });
-      const ledger = new VenueLedger(path);
+      const ledger = new VenueLedger(path, { onError: assert.fail });
       ledger.append([genesis]);
       ledger.append([income(1)]);
       ledger.append([income(2), income(3), income(4)]);
@@ -194,7 +196,7 @@ lane("what one step of the simulated exchange wrote holds together", {
         await Deno.writeTextFile(path, whole.slice(0, cut));
         assert.equal(await lastId(), 1, "a step without its last row never happened");
       }
-      const next = new VenueLedger(path);
+      const next = new VenueLedger(path, { onError: assert.fail });
       next.append([income(2)]);
       next.close();
       assert.equal(await lastId(), 2, "and is cut off before the next one");
@@ -289,4 +291,49 @@ Deno.test("a surface has one writer, and no number that JSON cannot say", () => 
   stop();
   writer.commit();
   assert.equal(told, 1);
+});
+
+Deno.test("what keeps failing is said once a minute, with how often", () => {
+  const said: string[] = [];
+  const complaints = new Complaints((text) => said.push(text));
+  for (const wallMs of [0, 1_000, 59_999]) complaints.tell("full", wallMs);
+  complaints.tell("read-only", 500);
+  complaints.tell("full", 60_000);
+  complaints.tell("full", 125_000);
+  assert.deepEqual(said, [
+    "full",
+    "read-only",
+    "full (and 2 times more in the last minute)",
+    "full",
+  ]);
+});
+
+lane("what a disk refused is owed, and comes first and whole when it takes bytes again", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/lines.jsonl`;
+      const file = new LineFile(path);
+      file.append(["one"]);
+      const { writeSync } = Deno.FsFile.prototype;
+      const refused = Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+      try {
+        Deno.FsFile.prototype.writeSync = function (bytes) {
+          writeSync.call(this, bytes.subarray(0, 2));
+          throw refused;
+        };
+        for (const line of ["two", "three"]) {
+          assert.throws(() => file.append([line]), { message: refused.message });
+        }
+        assert.equal(file.owedBytes, "two\nthree\n".length);
+        assert.equal(whyOf(refused), "full");
+      } finally {
+        Deno.FsFile.prototype.writeSync = writeSync;
+      }
+      file.append([]);
+      file.append(["four"]);
+      file.close();
+      assert.equal(await Deno.readTextFile(path), "one\ntwo\nthree\nfour\n");
+      assert.equal(file.owedBytes, 0);
+    }),
 });

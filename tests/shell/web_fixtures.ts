@@ -104,7 +104,7 @@ async function play(): Promise<Payloads> {
   let last: Observation | null = null;
   await run((seen) => engine.decide(last = seen), {
     venue,
-    sink: { record: () => Promise.resolve(), publish: () => {} },
+    sink: { record: () => Promise.resolve(true), publish: () => {} },
     stop: () => (last?.nowMs ?? startMs) >= startMs + HOURS * 3_600_000,
     resumeMs: null,
   });

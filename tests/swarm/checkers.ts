@@ -13,6 +13,15 @@ import { allotted, conditionals, ended, single, sliced, stopsFirst } from "./che
 import { CHECKER_SURFACES } from "./surfaces.ts";
 import type { Tick } from "./run.ts";
 
+/** While the disk refuses rows, nothing that adds risk leaves. */
+const kept: Checker = ({ isKept, memory, submitted }) => {
+  if (isKept && memory.pulse.storage === null) return null;
+  const risky = submitted.find((command) =>
+    command.kind === "place" && command.order.effect === "open"
+  );
+  return risky === undefined ? null : "an order that opens left without a row on disk";
+};
+
 /** What checkers remember between ticks. */
 export type CheckerState = {
   readonly restarted: boolean;
@@ -266,6 +275,7 @@ export const CHECKERS = {
   sequence,
   scanned,
   journalled,
+  kept,
   approved,
   capped,
   blindEntries,

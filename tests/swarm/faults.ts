@@ -37,6 +37,7 @@ export const FAULT_KINDS = [
   "nan_trade",
   "missing_candle",
   "delisted",
+  "disk_full",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -188,6 +189,13 @@ export class FaultyVenue implements Venue {
   restart(): void {
     this.#held = [];
     this.#frozen = null;
+  }
+
+  /** Whether the journal's disk refuses now. */
+  refusesRows(nowMs: number): boolean {
+    const refuses = this.#on("disk_full", nowMs);
+    if (refuses) this.#count("disk_full");
+    return refuses;
   }
 
   /** Whether a fault acts now. */

@@ -4,7 +4,7 @@
  * ledger. `deno task swarm --seeds N --hours H` runs many.
  */
 import { buildRules, type Config, framesOf } from "../../config/load.ts";
-import type { Decision } from "../../core/executor.ts";
+import { type Decision, withoutRisk } from "../../core/executor.ts";
 import { digest } from "../../core/ids.ts";
 import { ACKNOWLEDGEABLE } from "../../core/drawdown.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
@@ -13,6 +13,7 @@ import { Past } from "../../core/past.ts";
 import { applyPatch } from "../../core/patch.ts";
 import type { Command, Observation } from "../../core/ports.ts";
 import type { Rules } from "../../core/rules.ts";
+import type { StorageFault } from "../../core/types.ts";
 import { chance } from "../../core/venues/chance.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
@@ -45,6 +46,8 @@ const EQUITY_USD = 25_000;
 export const KILL_STEPS = ["before_record", "before_submit", "before_publish", "in_wait"] as const;
 export type KillStep = (typeof KILL_STEPS)[number];
 
+const DISK_FULL: StorageFault = { what: "journal", why: "full" };
+
 /** What one tick was: the checkers look at nothing else. */
 export type Tick = {
   readonly seed: number;
@@ -53,6 +56,8 @@ export type Tick = {
   readonly seen: Observation;
   readonly decision: Decision;
   readonly row: JournalRow | null;
+  /** False: the disk refused the row. */
+  readonly isKept: boolean;
   /** Commands that left after the row had been recorded. */
   readonly submitted: readonly Command[];
   readonly ledger: readonly LedgerRow[];
@@ -105,6 +110,8 @@ class SeededRun {
   readonly #endMs: number;
   readonly #ledger: LedgerRow[] = [];
   readonly #rows: JournalRow[] = [];
+  /** Rows that the disk has not taken yet. No process is killed over them: they would be lost. */
+  readonly #owed: JournalRow[] = [];
   readonly #violations: string[] = [];
   readonly #engineFaults: Fault[] = [];
   readonly #killed: Record<KillStep, number>;
@@ -146,13 +153,16 @@ class SeededRun {
     const seen = await this.#faulty.observe();
     if (seen === null) return false;
     if (this.#faulty.active(seen.nowMs)) this.#lastFaultMs = seen.nowMs;
-    const decision = this.#engine.decide(seen, this.#said());
+    const storage = this.#owed.length > 0 ? DISK_FULL : null;
+    const decision = this.#engine.decide(seen, { said: this.#said(), storage });
     if (this.#dies("before_record")) return true;
     const row = this.#record(decision);
+    const isKept = this.#owed.length === 0;
     // A tick that was recorded happened, even if the process dies before its commands leave.
     const cut = this.#draws("before_submit");
-    if (!cut) await this.#faulty.submit(decision.commands);
-    this.#look(seen, decision, row, cut ? [] : decision.commands);
+    const leaving = isKept ? decision.commands : withoutRisk(decision.commands);
+    if (!cut) await this.#faulty.submit(leaving);
+    this.#look(seen, decision, { row, isKept, submitted: cut ? [] : leaving });
     if (cut) this.#kill("before_submit");
     if (cut || this.#dies("before_publish")) return true;
     await this.#faulty.wait(decision.memory.pulse.wakeMs);
@@ -217,9 +227,11 @@ class SeededRun {
   #record(decision: Decision): JournalRow | null {
     const row = journalRow(this.#folded, decision);
     this.#fills += decision.events.filter(({ kind }) => kind === "order_fill").length;
-    if (row === null) return null;
-    this.#rows.push(row);
-    this.#folded = applyPatch(this.#folded, row.patch);
+    if (row !== null) {
+      this.#owed.push(row);
+      this.#folded = applyPatch(this.#folded, row.patch);
+    }
+    if (!this.#faulty.refusesRows(this.#nowMs())) this.#rows.push(...this.#owed.splice(0));
     return row;
   }
 
@@ -227,8 +239,7 @@ class SeededRun {
   #look(
     seen: Observation,
     decision: Decision,
-    row: JournalRow | null,
-    submitted: readonly Command[],
+    outcome: Pick<Tick, "row" | "isKept" | "submitted">,
   ): void {
     const tick: Tick = {
       seed: this.#options.seed,
@@ -237,8 +248,7 @@ class SeededRun {
       // What the engine may believe of it: a price below zero is no price for a checker either.
       seen: decision.seen,
       decision,
-      row,
-      submitted,
+      ...outcome,
       ledger: this.#ledger.slice(this.#ledgerSeen),
       venue: this.#venue,
       rules: this.#rules,
@@ -275,7 +285,8 @@ class SeededRun {
   #draws(step: KillStep): boolean {
     const { seed, kills = true } = this.#options;
     const draw = chance(seed, this.#ticks, KILL_STEPS.indexOf(step), 42);
-    return kills && this.#nowMs() < this.#endMs - CALM_MS * 3 && draw < KILL_CHANCE;
+    return kills && this.#owed.length === 0 && this.#nowMs() < this.#endMs - CALM_MS * 3 &&
+      draw < KILL_CHANCE;
   }
 
   #dies(step: KillStep): boolean {

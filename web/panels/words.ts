@@ -17,6 +17,7 @@ const REASONS: Readonly<Record<Reason, string>> = {
   symbol_not_in_universe: "the symbol is not one the engine may trade",
   kill_switch: "the kill switch is on: no new positions, exits keep working",
   operator_pause: "new positions are paused, exits keep working",
+  storage_failing: "what has to be kept cannot be written: nothing new, exits keep working",
   nav_stale: "NAV is too old or positions are unknown, so nothing can be sized",
   nav_nonpositive: "NAV is zero or below",
   nav_anomaly: "NAV jumped without an explanation and is being confirmed",
@@ -115,6 +116,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   entries_paused: ([by, reason]) => ({
     what: "New positions are paused",
     proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
+  }),
+  storage_failing: ([what, why]) => ({
+    what: `The disk refuses: ${s(what)} cannot be written`,
+    proof: `${s(why)} · no new positions · exits keep working`,
   }),
   positions_unknown: ([readMs], { nowMs }) => {
     const at = n(readMs);
