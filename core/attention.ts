@@ -1,7 +1,8 @@
 /** What an operator must know now: one list for the page, `status` and alerts. */
 import type { AccountItem, Attention } from "./diagnostics.ts";
-import { sortedEntries } from "./dict.ts";
+import { sortedEntries, sortedKeys } from "./dict.ts";
 import { isFresh, levelDue } from "./exits/scan.ts";
+import { rivalIds } from "./ids.ts";
 import type { Memory } from "./memory.ts";
 import type { AccountView } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
@@ -52,6 +53,12 @@ function operatorItems({ operator, holdings }: Memory): Attention[] {
 function accountItems(memory: Memory, account: AccountView, rules: Rules): Attention[] {
   const items: Attention[] = [];
   const { nav, anomaly } = account;
+  const { phase } = memory.pulse;
+  if (phase !== "run") items.push({ id: "starting", level: "warn", args: [phase] });
+  const rivals = rivalIds(sortedKeys(memory.strangers), memory.lineage);
+  if (rivals.length > 0) {
+    items.push({ id: "foreign_instance", level: "critical", args: [rivals.length, rivals[0]!] });
+  }
   const { storage } = memory.pulse;
   if (storage !== null) {
     items.push({ id: "storage_failing", level: "critical", args: [storage.what, storage.why] });
@@ -189,6 +196,9 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
     }
     if (guard?.source === "adopted" || guard?.source === "seed") {
       items.push({ id: `adopted:${key}`, level: "info", args: [guard.levels.slPx] });
+    }
+    if (holding.source === "adjustment") {
+      items.push({ id: `adjusted:${key}`, level: "warn", args: [holding.lots] });
     }
     const levels = guard?.levels;
     const due = levels === undefined || px === null

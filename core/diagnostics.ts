@@ -248,7 +248,9 @@ export type AccountItem =
   | "killed"
   | "engine_fault"
   | "entries_paused"
+  | "starting"
   | "storage_failing"
+  | "foreign_instance"
   | "flattening"
   | "positions_unknown"
   | "nav_stale"
@@ -278,6 +280,7 @@ export type LegItem =
   | "pos_unprotected"
   | "stop_not_resting"
   | "adopted"
+  | "adjusted"
   | "exit_due"
   | "exit_forced";
 

@@ -35,6 +35,19 @@ export function digest(parts: readonly (string | number)[], length = HASH_CHARS)
   return text;
 }
 
+/** Whose order an id is of; null for an id that no engine of this kind gave. */
+export function lineageOf(clientId: string): Lineage | null {
+  return /^([0-9a-z]+)-[0-9a-z]{10}-[0-9a-z]{2}-[0-9a-z]{3}$/.exec(clientId)?.[1] ?? null;
+}
+
+/** Those ids that another engine of this kind gave. */
+export function rivalIds(ids: readonly string[], own: Lineage): readonly string[] {
+  return ids.filter((id) => {
+    const lineage = lineageOf(id);
+    return lineage !== null && lineage !== own;
+  });
+}
+
 /**
  * Client order id of one try of one child: `<lineage>-<hash>-<child>-<try>`, at most 25 characters
  * of `[0-9a-z-]`, which every exchange accepts.

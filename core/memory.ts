@@ -16,8 +16,13 @@ import type { Route } from "./router/route.ts";
 import { CALM_ROUTER, type RouterHealth } from "./router/health.ts";
 import type { Dict, Entry, StorageFault } from "./types.ts";
 
+/** What a start has reached: the account, what was left under way, stops, trading. */
+export const START_PHASES = ["wait_exchange", "reconcile", "protect", "run"] as const;
+export type StartPhase = (typeof START_PHASES)[number];
+
 /** What every tick moves. */
 export type Pulse = {
+  readonly phase: StartPhase;
   readonly seq: number;
   readonly nowMs: number;
   readonly wakeMs: number;
@@ -85,6 +90,8 @@ export type Memory = {
   /** The newest income row that has been booked. */
   readonly incomeId: number;
   readonly differences: Differences;
+  /** Orders the venue shows that nobody here remembers, and since when. */
+  readonly strangers: Dict<number>;
   readonly tempo: TempoView;
   /** The newest candle close an entry was emitted for, per strategy, symbol and side. */
   readonly emittedMs: Dict<number>;
@@ -115,6 +122,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     lineage,
     startedMs,
     pulse: {
+      phase: "wait_exchange",
       seq: 0,
       nowMs: startedMs,
       wakeMs: startedMs,
@@ -141,6 +149,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     booked: {},
     incomeId: 0,
     differences: {},
+    strangers: {},
     tempo: {
       cooldownUntilMs: {},
       lastFillMs: {},

@@ -9,12 +9,14 @@ import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { dayOf, updateNav } from "./nav.ts";
+import { moveOn, phaseDeadlineMs } from "./phase.ts";
 import { concludeFlatten, obey, type OperatorCommand } from "./operator.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
 import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
 import { moveRoutes } from "./routes.ts";
 import { isSettled, orderDeadlineMs } from "./router/orders.ts";
+import { meetStrangers, strangerDeadlines } from "./strangers.ts";
 import type { StorageFault, Ticker } from "./types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import {
@@ -53,6 +55,7 @@ export function protect(input: StepInput, { said, storage }: Host = CALM_HOST): 
   absorb(work);
   reconcileBook(work);
   checkResting(work);
+  meetStrangers(work);
   value(work);
   concludeFlatten(work);
   obey(work, said);
@@ -65,6 +68,7 @@ export function protect(input: StepInput, { said, storage }: Host = CALM_HOST): 
   heedRefusals(work);
   holdDeadMan(work);
   prune(work);
+  moveOn(work);
   settle(work);
   return finish(work);
 }
@@ -214,6 +218,8 @@ export function wakeAt(work: Work): number {
       ms + rules.router.deadManMs / DEAD_MAN_BEATS
     ),
     ...Object.values(memory.flips).map(({ untilMs }) => untilMs),
+    ...strangerDeadlines(memory),
+    phaseDeadlineMs(memory),
     memory.nav.pending === null ? null : memory.nav.pending.lastMs + NAV_RECHECK_MS,
   ];
   let wakeMs = Infinity;

@@ -26,6 +26,7 @@ import { reserveEntry, withoutLeg, worldOf } from "./world.ts";
 export function seek(input: StepInput): Step {
   const work = begin(input);
   const { memory, seen, rules, past } = work;
+  if (memory.pulse.phase !== "run") return finish(work);
   const flips = takeFlips(work);
   if (seen.nowMs < memory.pulse.nextScreenMs) {
     if (flips.ready.length + flips.late.length > 0) between(work, flips);

@@ -10,7 +10,8 @@ import { follow, type Guard, removal, seed, trackExtremes } from "./exits/regist
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
 import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
 import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
-import type { NewOrder } from "./ports.ts";
+import type { EngineEvent } from "./events.ts";
+import type { NewOrder, Observation } from "./ports.ts";
 import { atr } from "./indicators.ts";
 import { vetReduce } from "./risk/mod.ts";
 import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
@@ -26,13 +27,20 @@ import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
 
 /** An acknowledged order must show up among the open ones within this time. */
 const SHOW_UP_MS = 5 * MS_PER_SECOND;
+/** A symbol rests for as long after a difference that no trade explains. */
+const ADJUSTED_REST_MS = 60 * MS_PER_SECOND;
 /** A reading of the account older than this says nothing about the legs of now. */
 const READING_FRESH_MS = 2 * MS_PER_SECOND;
+
+/** True where the account was read, and at this moment. */
+export function isReadingFresh({ account, nowMs }: Observation): boolean {
+  return account.kind === "read" && nowMs - account.value.atMs <= READING_FRESH_MS;
+}
 
 /** Book against venue; good readings of this moment only: an old one is no evidence of anything. */
 export function reconcileBook(work: Work): void {
   const { account, nowMs } = work.seen;
-  if (account.kind === "failed" || nowMs - account.value.atMs > READING_FRESH_MS) return;
+  if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
   const { holdings, differences, booked } = work.memory;
   const result = reconcile({ holdings, differences }, account.value, nowMs);
   for (const ticker of result.ask) {
@@ -41,7 +49,21 @@ export function reconcileBook(work: Work): void {
   }
   work.events.push(...result.events);
   change(work, { holdings: result.holdings, differences: result.differences });
+  restAdjusted(work, result.events);
   result.closes.forEach((close, i) => rememberClose(work, close, -1 - i));
+}
+
+/** Where the book had to be corrected without knowing why, nothing is added for a while. */
+function restAdjusted(work: Work, events: readonly EngineEvent[]): void {
+  const { nowMs } = work.seen;
+  for (const event of events) {
+    if (event.kind !== "adjustment") continue;
+    const ticker = event.key.slice(0, event.key.indexOf(":"));
+    const { tempo } = work.memory;
+    const untilMs = Math.max(nowMs + ADJUSTED_REST_MS, tempo.cooldownUntilMs[ticker] ?? 0);
+    const cooldownUntilMs = { ...tempo.cooldownUntilMs, [ticker]: untilMs };
+    change(work, { tempo: { ...tempo, cooldownUntilMs } });
+  }
 }
 
 /** Every leg has levels; levels without a leg go. */
@@ -153,7 +175,7 @@ function sendResting(
 /** An order the venue acknowledged but does not show any more is asked about. */
 export function checkResting(work: Work): void {
   const { account, nowMs } = work.seen;
-  if (account.kind === "failed" || nowMs - account.value.atMs > READING_FRESH_MS) return;
+  if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
   const shown = new Set(account.value.openOrders.map(({ clientId }) => clientId));
   for (const [, order] of sortedEntries(work.memory.orders)) {
     const quiet = order.state === "open" && order.query === null && order.ackMs !== null &&
@@ -299,7 +321,8 @@ function supersede(work: Work, key: PositionKey, guard: Guard, due: Due | null):
   return true;
 }
 
-function restingSight(work: Work, wanted: Guard["stop"]): StopSight {
+/** How the stop or target that should rest stands. */
+export function restingSight(work: Work, wanted: Guard["stop"]): StopSight {
   if (wanted === null) return null;
   const order = work.memory.orders[wanted.clientId];
   if (order === undefined) return { alive: false, resting: false, rejected: null };
@@ -328,9 +351,18 @@ function flattenForsaken(work: Work): void {
   const { unprotectedGraceMs: graceMs, flattenUnprotected } = rules.exits;
   if (!flattenUnprotected) return;
   for (const [key, guard] of sortedEntries(work.memory.registry)) {
-    if (!isForsaken(guard, { nowMs: seen.nowMs, graceMs })) continue;
+    if (!isForsaken(guard, { nowMs: seen.nowMs, graceMs }) || isCovered(work, guard)) continue;
     startExit(work, key, guard, { reason: "unprotected", levelPx: guard.levels.slPx });
   }
+}
+
+/** True where a closing stop rests for the leg, whoever placed it: the venue takes one, not two. */
+function isCovered({ seen: { account } }: Work, { ticker, side }: Guard): boolean {
+  return account.kind === "read" &&
+    account.value.openOrders.some((order) =>
+      order.kind === "stop_market" && order.effect === "close" && order.ticker === ticker &&
+      order.side === side
+    );
 }
 
 /** A protective order whose leg is gone must not stay: it is cancelled until the venue agrees. */

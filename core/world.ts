@@ -1,4 +1,6 @@
 /** The world a risk check sees: exposures at marks, with everything that is under way reserved. */
+import { sortedEntries, sortedKeys } from "./dict.ts";
+import { rivalIds } from "./ids.ts";
 import { lotsToUsd, unitsToNumber } from "./increments.ts";
 import type { Memory } from "./memory.ts";
 import { viewAccount } from "./nav.ts";
@@ -10,6 +12,7 @@ import { revokesEntries, riskMode } from "./risk/mode.ts";
 import type { Rules } from "./rules.ts";
 import type { Approved, Dict, Entry, PositionKey, Side, Ticker, Tier } from "./types.ts";
 import { positionKey, signOf } from "./types.ts";
+import { MS_PER_SECOND } from "./units.ts";
 
 /** Something that counts against the limits: a leg, or what is still unfilled of an entry. */
 export type Exposure = {
@@ -53,13 +56,24 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
     account,
     operator: operator.state,
     storage: pulse.storage,
+    rivals: rivalIds(sortedKeys(memory.strangers), memory.lineage),
     mode: riskMode(inputs, rules.limits),
     positionsKnown,
     badPositions: bad,
+    nakedLegs: nakedLegsOf(memory),
     tempo,
     tail: past.tails.view(netUsdOf(exposures.legs), pulse.nowMs),
     tradable: (ticker) => tradable(ticker, view, rules),
   };
+}
+
+/** A stop is on its way for as long without anybody's worry. */
+const NAKED_MAX_MS = 5 * MS_PER_SECOND;
+
+function nakedLegsOf({ registry, pulse }: Memory): readonly PositionKey[] {
+  return sortedEntries(registry).filter(([, { nakedSinceMs, exit }]) =>
+    exit === null && nakedSinceMs !== null && pulse.nowMs - nakedSinceMs > NAKED_MAX_MS
+  ).map(([key]) => key);
 }
 
 /** True when entries that are under way must be taken back as well. */

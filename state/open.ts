@@ -5,6 +5,7 @@
 import { Refusal } from "../core/assert.ts";
 import { digest } from "../core/ids.ts";
 import { blankMemory, type Memory } from "../core/memory.ts";
+import { atStart } from "../core/phase.ts";
 import type { Bucket } from "../core/router/rules.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Ticker } from "../core/types.ts";
@@ -75,12 +76,14 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   const behind = recovered?.state ?? fresh;
   // The exchange's clock may have been noted a little before the engine's last row.
   const state = { ...behind, nowMs: Math.max(behind.nowMs, memory.pulse.nowMs) };
+  // An orderly stop of the simulation froze time: it goes on as if it had never stopped.
+  const gap = recovered !== null && !recovered.clean;
   const generic = options.genericBucket;
   return {
     feed,
     rules,
     lineage,
-    memory,
+    memory: gap ? atStart(memory) : memory,
     rows,
     checkpointSeq,
     notes: [...notes, ...views.notes],
@@ -88,7 +91,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     recovered,
     state,
     genesis,
-    gap: recovered !== null && !recovered.clean,
+    gap,
     bucketOf: (ticker) => rules.buckets[ticker] ?? generic,
   };
 }

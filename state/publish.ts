@@ -75,6 +75,8 @@ export class Publisher implements Sink {
   };
   #intelMs = -Infinity;
   #tickStartMs = 0;
+  #overrunsCount = 0;
+  #ended = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -174,6 +176,7 @@ export class Publisher implements Sink {
   async close(): Promise<void> {
     const { journal, telemetry, history, flusher, mirror } = this.#options;
     this.#intelMs = -Infinity;
+    this.#ended = true;
     this.#showLast(Date.now());
     this.#contain("nav_state", () => mirror.copy());
     await flusher.drain();
@@ -250,6 +253,8 @@ export class Publisher implements Sink {
       faults: [...this.#faults.values()],
       surfaces: this.#surfaceFacts(),
       stopRequested: this.#options.stopRequested(),
+      ended: this.#ended,
+      overrunsCount: this.#overrunsCount,
       rssBytes: Deno.memoryUsage().rss,
     };
   }
@@ -269,6 +274,9 @@ export class Publisher implements Sink {
 
   #sample(ms: number): void {
     this.#samplesMs = offer(this.#samplesMs, ms, LOOP_SAMPLES);
+    const { engine, run, durable } = this.#options;
+    // What a tick may take is told in engine time; at full speed nothing waits for it.
+    if (durable() && ms > engine.rules.loop.sleepMs / (run.speed ?? 1)) this.#overrunsCount += 1;
   }
 
   #checkpointIfDue({ memory }: Decision, wallMs: number): void {

@@ -32,6 +32,20 @@ export const storageFailing = gate(
       : { thresholds: {}, observations: { unwritten: storage.what, disk: storage.why } },
 );
 
+/** Two engines on one account would spend the same margin and undo each other's orders. */
+export const foreignInstance = gate(
+  "foreign_instance",
+  "foreign_instance",
+  (_entry, { rivals }) => {
+    const [order] = rivals;
+    if (order === undefined) return null;
+    return {
+      thresholds: { foreign_orders: 0 },
+      observations: { foreign_orders: rivals.length, order },
+    };
+  },
+);
+
 /** NAV is too old or was never read, or the positions could not be read: nothing can be sized. */
 export const navStale = gate("nav_stale", "nav_stale", (_entry, world) => {
   const { nav } = world.account;
@@ -73,6 +87,16 @@ export const badPosition = gate("bad_position", "bad_position", ({ ticker }, wor
       positions: world.badPositions.join(" "),
       symbol: ticker,
     },
+  };
+});
+
+/** Where no stop rests for what is held, no more is taken on. */
+export const unprotected = gate("position_unprotected", "position_unprotected", (_entry, world) => {
+  const { nakedLegs } = world;
+  if (nakedLegs.length === 0) return null;
+  return {
+    thresholds: { unprotected: 0 },
+    observations: { unprotected: nakedLegs.length, positions: nakedLegs.join(" ") },
   };
 });
 

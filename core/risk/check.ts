@@ -46,10 +46,14 @@ export type World = {
   readonly operator: OperatorState;
   /** What cannot be written; null while everything that has to be kept is kept. */
   readonly storage: StorageFault | null;
+  /** Orders of other engines on the same account. */
+  readonly rivals: readonly string[];
   readonly mode: ModeView;
   readonly positionsKnown: boolean;
   /** Legs whose size in dollars nobody can tell: exposures are sums of unknowns then. */
   readonly badPositions: readonly PositionKey[];
+  /** Legs for which no stop could be placed in time. */
+  readonly nakedLegs: readonly PositionKey[];
   readonly grossUsd: number;
   readonly symbolUsd: Dict<number>;
   readonly tierUsd: Dict<number>;

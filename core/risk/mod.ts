@@ -11,6 +11,7 @@ import {
   dayLoss,
   drawdownLimit,
   drawdownStale,
+  foreignInstance,
   killSwitch,
   navAnomaly,
   navNonpositive,
@@ -20,6 +21,7 @@ import {
   riskHalted,
   rollingLoss,
   storageFailing,
+  unprotected,
 } from "./account.ts";
 import {
   alreadyInTrade,
@@ -53,10 +55,12 @@ const PRECONDITIONS = [
   killSwitch,
   operatorPause,
   storageFailing,
+  foreignInstance,
   navStale,
   navNonpositive,
   navAnomaly,
   badPosition,
+  unprotected,
   drawdownStale,
   riskHalted,
 ] as const;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
 import { BUCKET_MS, funnelOf } from "../../core/diagnostics.ts";
+import { START_PHASES } from "../../core/memory.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
 import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
 import { Liveness, liveness } from "./liveness.ts";
@@ -31,6 +32,8 @@ const Stage = z.strictObject({
   ms: z.number().min(0).nullable(),
   error: z.string().optional(),
 });
+
+const PHASES = [...START_PHASES, "drain", "exit"] as const;
 
 export const Diagnostics = z.strictObject({
   ...envelopeShape,
@@ -63,7 +66,7 @@ export const Diagnostics = z.strictObject({
     liveness: Liveness,
     loop: z.strictObject({
       seq: count,
-      phase: z.string(),
+      phase: z.enum(PHASES),
       started_ts: isoTime,
       period_s: z.number().positive(),
       last_ms: seconds,
@@ -124,7 +127,8 @@ export const Diagnostics = z.strictObject({
 
 export function projectDiagnostics(published: Published) {
   const { memory, run, loop, view, rules, past } = published;
-  const { nowMs, seq, accountOk } = memory.pulse;
+  const { pulse } = memory;
+  const { nowMs, seq, accountOk } = pulse;
   const { operator } = memory;
   const unknown = Object.values(memory.orders).filter(({ state }) => state === "unknown").length;
   return {
@@ -135,13 +139,13 @@ export function projectDiagnostics(published: Published) {
       liveness: liveness(published),
       loop: {
         seq,
-        phase: loop.stopRequested ? "drain" : "run",
+        phase: phaseOf(published),
         started_ts: iso(run.startedMs),
         period_s: rules.screenMs / MS_PER_SECOND,
         last_ms: loop.lastMs,
         p50_ms: loop.p50Ms,
         p99_ms: loop.p99Ms,
-        overruns: 0,
+        overruns: loop.overrunsCount,
         stages: Object.fromEntries(
           loop.faults.map(({ stage, message }) => [stage, { ok: false, ms: null, error: message }]),
         ),
@@ -185,6 +189,11 @@ export function projectDiagnostics(published: Published) {
       disk_free_mb: null,
     },
   };
+}
+
+function phaseOf({ memory, loop }: Published): (typeof PHASES)[number] {
+  if (loop.ended) return "exit";
+  return loop.stopRequested ? "drain" : memory.pulse.phase;
 }
 
 function vetoCounters({ memory, rules }: Published) {

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { count, envelopeShape, iso, isoTime, type Published } from "./surface.ts";
 
+const STATUSES = ["starting", "running", "stopped"] as const;
+
 export const EngineMetadata = z.strictObject({
   ...envelopeShape,
   engine_version: z.string(),
@@ -9,7 +11,7 @@ export const EngineMetadata = z.strictObject({
   docs_version: z.string(),
   git_commit: z.string().nullable(),
   hostname: z.string(),
-  status: z.enum(["starting", "running", "stopped"]),
+  status: z.enum(STATUSES),
   started_ts: isoTime,
   started_wall_ts: isoTime,
   pid: count,
@@ -23,13 +25,14 @@ export const EngineMetadata = z.strictObject({
   capabilities: z.array(z.string()),
 });
 
-export function projectEngineMetadata({ run, loop, rules }: Published) {
+export function projectEngineMetadata(published: Published) {
+  const { run, rules } = published;
   return {
     engine_version: run.version,
     docs_version: run.version,
     git_commit: run.commit,
     hostname: run.hostname,
-    status: loop.stopRequested ? "stopped" as const : "running" as const,
+    status: statusOf(published),
     started_ts: iso(run.startedMs),
     started_wall_ts: iso(run.startedWallMs),
     pid: run.pid,
@@ -46,4 +49,9 @@ export function projectEngineMetadata({ run, loop, rules }: Published) {
       "dead_man_switch",
     ],
   };
+}
+
+function statusOf({ memory, loop }: Published): (typeof STATUSES)[number] {
+  if (loop.ended) return "stopped";
+  return memory.pulse.phase === "run" ? "running" : "starting";
 }

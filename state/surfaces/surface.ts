@@ -92,6 +92,10 @@ export type LoopFacts = {
   readonly faults: readonly StageFault[];
   readonly surfaces: Readonly<Record<string, SurfaceFact>>;
   readonly stopRequested: boolean;
+  /** True for the last word of a run. */
+  readonly ended: boolean;
+  /** Ticks that took longer than the loop may take. */
+  readonly overrunsCount: number;
   readonly rssBytes: number;
 };
 

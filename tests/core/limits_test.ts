@@ -213,8 +213,10 @@ const FACTS: Readonly<Record<string, Parameters<typeof refusals>[0]>> = {
   kill_switch: { scene: { world: { operator: "KILLED" } } },
   operator_pause: { scene: { world: { operator: "PAUSED" } } },
   storage_failing: { scene: { world: { storage: { what: "surfaces", why: "read_only" } } } },
+  foreign_instance: { scene: { world: { rivals: ["other0-0000000000-00-000"] } } },
   nav_nonpositive: { scene: { world: { account: navOf(0) } } },
   bad_position: { scene: { world: { badPositions: ["ETHUSDT:LONG"] } } },
+  position_unprotected: { scene: { world: { nakedLegs: ["ETHUSDT:LONG"] } } },
   drawdown_stale: { scene: { world: { account: { ...navOf(100), ddFrac: null } } } },
   risk_mode_halted: {
     scene: { world: { mode: { mode: "HALTED", reason: "any", score: 1 } } },

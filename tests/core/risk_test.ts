@@ -70,6 +70,7 @@ const BOUNDS: readonly Bound[] = [
   ["kill_switch", [[{}, { operator: "RUNNING" }]], [[{}, { operator: "KILLED" }]]],
   ["operator_pause", [], [[{}, { operator: "PAUSED" }]]],
   ["storage_failing", [], [[{}, { storage: { what: "journal", why: "full" } }]]],
+  ["foreign_instance", [], [[{}, { rivals: ["other0-0000000000-00-000"] }]]],
   ["nav_stale", [
     [{}, account({ nav: { kind: "fresh", navUsd: 10_000, ageMs: 89_999 } })],
   ], [
@@ -83,6 +84,7 @@ const BOUNDS: readonly Bound[] = [
     account({ anomaly: { navUsd: 1, previousUsd: 2, count: 1, sinceMs: T0, lastMs: T0 } }),
   ]]],
   ["bad_position", [], [[{}, { badPositions: ["ETHUSDT:SHORT"] }]]],
+  ["position_unprotected", [], [[{}, { nakedLegs: ["ETHUSDT:SHORT"] }]]],
   ["drawdown_stale", [], [
     [{}, account({ ddFrac: null })],
     [{}, account({ highLossFrac: null })],

@@ -14,7 +14,7 @@ const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
 const BLANK = blankMemory("test00", T0);
 const MEMORY: Memory = freeze({
   ...BLANK,
-  pulse: { ...BLANK.pulse, accountOk: true },
+  pulse: { ...BLANK.pulse, phase: "run", accountOk: true },
 });
 
 function at(memory: Partial<Memory>, view: Partial<MarketView> = {}, px = 60_000) {

@@ -123,6 +123,8 @@ async function play(): Promise<Payloads> {
       surfaces: {},
       faults: [],
       stopRequested: false,
+      ended: false,
+      overrunsCount: 0,
       rssBytes: 100 * 1_048_576,
     },
     treasury: { asOf: null, maxAgeMs: 86_400_000, include: ["futures"], holdings: {} },

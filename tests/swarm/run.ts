@@ -9,6 +9,7 @@ import { digest } from "../../core/ids.ts";
 import { ACKNOWLEDGEABLE } from "../../core/drawdown.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import type { OperatorCommand, StateOrder } from "../../core/operator.ts";
+import { atStart } from "../../core/phase.ts";
 import { Past } from "../../core/past.ts";
 import { applyPatch } from "../../core/patch.ts";
 import type { Command, Observation } from "../../core/ports.ts";
@@ -212,7 +213,7 @@ class SeededRun {
 
   #startEngine(baseMs: number): Engine {
     return new Engine({
-      memory: this.#folded,
+      memory: atStart(this.#folded),
       rules: this.#rules,
       past: new Past({
         baseMs,

@@ -43,6 +43,8 @@ export function publishedOf(
       faults: [],
       surfaces: {},
       stopRequested: false,
+      ended: false,
+      overrunsCount: 0,
       rssBytes: 1,
     },
     treasury: { asOf: null, maxAgeMs: 1, include: ["futures"], holdings: {} },

@@ -18,10 +18,12 @@ const REASONS: Readonly<Record<Reason, string>> = {
   kill_switch: "the kill switch is on: no new positions, exits keep working",
   operator_pause: "new positions are paused, exits keep working",
   storage_failing: "what has to be kept cannot be written: nothing new, exits keep working",
+  foreign_instance: "another engine trades on this account: nothing new until its orders are gone",
   nav_stale: "NAV is too old or positions are unknown, so nothing can be sized",
   nav_nonpositive: "NAV is zero or below",
   nav_anomaly: "NAV jumped without an explanation and is being confirmed",
   bad_position: "a position cannot be valued, so no sum can be trusted",
+  position_unprotected: "no stop could be placed for what is held, so no more is taken on",
   drawdown_stale: "the drawdown or the day's loss is unknown",
   risk_mode_halted: "risk mode is HALTED",
   portfolio_dd_circuit: "the drawdown circuit has tripped",
@@ -99,6 +101,13 @@ export function exitWords(reason: string): string {
   return Object.hasOwn(EXITS, reason) ? EXITS[reason as ExitReason] : reason;
 }
 
+/** What a start waits for. */
+const STARTING: Readonly<Record<string, string>> = {
+  wait_exchange: "waiting for the exchange: positions and balances have not been read",
+  reconcile: "finding out what became of orders and positions meanwhile",
+  protect: "placing the stops that are missing",
+};
+
 /** What needs attention: what it is, and the figures that prove it. */
 export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   killed: ([by, reason]) => ({
@@ -120,6 +129,14 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   storage_failing: ([what, why]) => ({
     what: `The disk refuses: ${s(what)} cannot be written`,
     proof: `${s(why)} · no new positions · exits keep working`,
+  }),
+  starting: ([phase]) => ({
+    what: "Starting: nothing is opened yet",
+    proof: STARTING[s(phase)] ?? s(phase),
+  }),
+  foreign_instance: ([count, order]) => ({
+    what: "Another engine trades on this account",
+    proof: `${f.count(n(count))} of its orders rest, ${s(order)} · no new positions`,
   }),
   positions_unknown: ([readMs], { nowMs }) => {
     const at = n(readMs);
@@ -229,6 +246,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
   adopted: ([stop], { leg }) => ({
     what: `${leg} was found open and adopted`,
     proof: `default stop at ${f.price(n(stop))}`,
+  }),
+  adjusted: ([lots], { leg }) => ({
+    what: `${leg} was corrected to what the exchange shows`,
+    proof: `${f.count(n(lots))} lots, a change that no trade explains`,
   }),
   exit_forced: ([failures, ended], { leg }) => ({
     what: `${leg} is being closed without bounds`,
