@@ -34,6 +34,8 @@ export type Counters = {
   readonly totalFills: number;
   readonly totalMakerFills: number;
   readonly totalVetoes: number;
+  /** Orders of exits that the venue refused; what rests is not among them. */
+  readonly totalExitRefusals: number;
   readonly byReason: Dict<number>;
   readonly exitsByReason: Dict<number>;
   readonly lastSignalMs: number | null;
@@ -52,6 +54,7 @@ export const EMPTY_COUNTERS: Counters = {
   totalFills: 0,
   totalMakerFills: 0,
   totalVetoes: 0,
+  totalExitRefusals: 0,
   byReason: {},
   exitsByReason: {},
   lastSignalMs: null,
@@ -86,6 +89,7 @@ export function countTick(
     totalFills: counters.totalFills + bucket.fills,
     totalMakerFills: counters.totalMakerFills + tick.makerFills,
     totalVetoes: counters.totalVetoes + vetoCount,
+    totalExitRefusals: counters.totalExitRefusals + tick.exitRefusals,
     byReason: addAll(counters.byReason, bucket.vetoes),
     exitsByReason: addAll(counters.exitsByReason, tick.exits),
     lastSignalMs: at(signals > 0, counters.lastSignalMs),
@@ -107,6 +111,7 @@ type Tally = {
   };
   makerFills: number;
   exits: Record<string, number>;
+  exitRefusals: number;
   routed: boolean;
   triggered: boolean;
   anything: boolean;
@@ -118,6 +123,7 @@ function tallyOf(events: readonly EngineEvent[]): Tally {
     bucket,
     makerFills: 0,
     exits: {},
+    exitRefusals: 0,
     routed: false,
     triggered: false,
     anything: false,
@@ -152,6 +158,10 @@ function countEvent(tally: Tally, event: EngineEvent): boolean {
     case "order_submit":
     case "order_cancel":
       tally.routed = true;
+      return true;
+    case "order_reject":
+      if (event.effect !== "close" || event.intentId === null) return false;
+      tally.exitRefusals += 1;
       return true;
     case "exit_trigger":
       tally.triggered = true;

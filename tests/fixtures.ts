@@ -297,6 +297,7 @@ export function route(changes: Partial<Route> = {}): Route {
     rejections: 0,
     requotes: 0,
     failures: 0,
+    refusedCode: null,
     makerEnd: null,
     ackLatencyMs: null,
     clientIds: [],

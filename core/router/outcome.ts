@@ -34,7 +34,8 @@ export function giveUp(route: Route, sight: RouteSight, reason: string): Moved {
 
 /** The venue refused an order: what follows stands in the table of errors. */
 export function failed(route: Route, sight: RouteSight, code: RejectCode): Moved {
-  return afterRefusal({ ...route, rejections: route.rejections + 1 }, sight, errorRule(code));
+  const refused = { ...route, rejections: route.rejections + 1, refusedCode: code };
+  return afterRefusal(refused, sight, errorRule(code));
 }
 
 function afterRefusal(route: Route, sight: RouteSight, rule: ErrorRule): Moved {

@@ -109,6 +109,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
     rejections: 0,
     requotes: 0,
     failures: 0,
+    refusedCode: null,
     makerEnd: null,
     ackLatencyMs: null,
     clientIds: [],

@@ -3,6 +3,7 @@
  * of trades and its last row. `plan.ts` makes it, `advance.ts` moves it.
  */
 import type { EngineEvent, RouteStatus, RouteStyle } from "../events.ts";
+import type { RejectCode } from "../ports.ts";
 import { type Increment, unitsToNumber } from "../increments.ts";
 import type { Trade } from "../types.ts";
 import { buys } from "../types.ts";
@@ -109,6 +110,8 @@ export type Route = {
   readonly rejections: number;
   readonly requotes: number;
   readonly failures: number;
+  /** Why the venue refused an order of it the last time; null while none was refused. */
+  readonly refusedCode: RejectCode | null;
   /** Why quoting last ended without a full fill. */
   readonly makerEnd: string | null;
   readonly ackLatencyMs: number | null;

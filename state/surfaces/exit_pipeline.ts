@@ -43,6 +43,8 @@ export const ExitPipeline = z.strictObject({
   missing_sl_count: count,
   price_missing_count: count,
   exits_in_flight: count,
+  /** Orders of exits that the exchange refused, since counting began. */
+  exit_failures: count,
   exits_by_reason: counts,
   /** The last positions that were closed, newest first. */
   recent_exits: z.array(z.strictObject({
@@ -97,6 +99,7 @@ export function exitPipeline(published: Published) {
     missing_sl_count: missingSl,
     price_missing_count: pulse.priceMissingCount,
     exits_in_flight: Object.values(registry).filter(({ exit }) => exit !== null).length,
+    exit_failures: counters.totalExitRefusals,
     exits_by_reason: { ...counters.exitsByReason },
     recent_exits: Object.values(memory.closes).slice(-RECENT_EXITS).toReversed().map((close) => ({
       symbol: close.ticker,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { sortedEntries } from "../../core/dict.ts";
 import { type Holding, reconcileKeys, unrealizedUsd } from "../../core/exits/ledger.ts";
 import type { Guard } from "../../core/exits/registry.ts";
+import type { Route } from "../../core/router/route.ts";
 import { unitsToNumber } from "../../core/increments.ts";
 import { type PositionKey, positionKey, signOf, type VenuePosition } from "../../core/types.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
@@ -244,7 +245,7 @@ function entryOf(published: Published, name: PositionKey, holding: Holding) {
     trail_frac: guard?.levels.trailFrac ?? null,
     max_hold_s: seconds(guard?.levels.maxHoldMs ?? null),
     protective: protectiveOf(published, guard),
-    exit: exitOf(guard),
+    exit: exitOf(published, guard),
     unrealized_pnl: value === null || market === null
       ? null
       : unrealizedUsd(holding, value.markPx, market),
@@ -275,16 +276,23 @@ function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
   };
 }
 
-function exitOf(guard: Guard | undefined) {
+function exitOf({ memory }: Published, guard: Guard | undefined) {
   const exit = guard?.exit ?? null;
+  const route = exit === null ? undefined : memory.routes[exit.routeId];
   return {
-    state: exit === null ? "idle" as const : "armed" as const,
+    state: exit === null ? "idle" as const : stateOf(route),
     reason: exit?.reason ?? null,
     intent_id: exit?.routeId.replace(/^r:/, "") ?? null,
     attempts: guard?.exitAttempts ?? 0,
     first_ts: isoOrNull(exit?.firstMs ?? null),
-    last_error: null,
+    last_error: route?.refusedCode ?? null,
   };
+}
+
+/** An exit that was refused, or whose route is over with something left, is tried again. */
+function stateOf(route: Route | undefined): "armed" | "partial" | "failed" {
+  if (route === undefined || route.failures > 0) return "failed";
+  return route.filledLots > 0 ? "partial" : "armed";
 }
 
 function positive(value: number | null): number | null {
