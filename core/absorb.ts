@@ -15,14 +15,14 @@ import {
   type Origin,
 } from "./exits/ledger.ts";
 import { noteAnswer } from "./exits/reconcile.ts";
-import { register } from "./exits/registry.ts";
+import { type Guard, levelsRow, register, tighten } from "./exits/registry.ts";
 import type { Memory } from "./memory.ts";
 import { dayOf } from "./nav.ts";
 import type { Income, VenueEvent } from "./ports.ts";
 import { noteFill } from "./risk/tempo.ts";
 import { bookOrderTrade, hearOrder, type Order, questionOrder } from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
-import { type ExitReason, positionKey, type Ticker, type Trade } from "./types.ts";
+import { type ExitReason, type Levels, positionKey, type Ticker, type Trade } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
 
 /** Exits after which a symbol rests. */
@@ -137,14 +137,29 @@ function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origi
   };
 }
 
-/** The levels an entry was approved with become the leg's way out at its first fill. */
-function registerLeg(work: Work, trade: Trade, levels: Parameters<typeof register>[1]): void {
+/**
+ * The levels an entry was approved with become the leg's way out at its first fill; what is added
+ * later can only make its stop tighter. A leg that was flat in between has nothing to inherit.
+ */
+function registerLeg(work: Work, trade: Trade, levels: Levels): void {
+  const { nowMs } = work.seen;
   const key = positionKey(trade.ticker, trade.side);
   const holding = work.memory.holdings[key];
-  if (holding === undefined || work.memory.registry[key] !== undefined) return;
-  const { guard, event } = register(holding, levels, work.seen.nowMs);
+  const known = work.memory.registry[key];
+  if (holding === undefined) return;
+  const put = (guard: Guard) => {
+    change(work, { registry: { ...work.memory.registry, [key]: guard } });
+  };
+  if (known?.episodeId === holding.episodeId) {
+    const tightened = tighten(known, levels, nowMs);
+    if (tightened === known) return;
+    work.events.push(levelsRow(tightened, "tightened"));
+    return put(tightened);
+  }
+  if (known !== undefined) work.events.push(levelsRow(known, "removed"));
+  const { guard, event } = register(holding, levels, nowMs);
   work.events.push(event);
-  change(work, { registry: { ...work.memory.registry, [key]: guard } });
+  put(guard);
 }
 
 /** Keeps a closed episode for the statistics, and lets the symbol rest after a stop. */

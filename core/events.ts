@@ -273,7 +273,7 @@ export type EngineEvent =
   | {
     readonly kind: "registry";
     readonly key: PositionKey;
-    readonly change: "registered" | "updated" | "seeded" | "removed";
+    readonly change: "registered" | "tightened" | "seeded" | "removed";
     readonly slPx: number | null;
     readonly tpPx: number | null;
     readonly source: string;

@@ -6,7 +6,7 @@ import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
 import { rememberClose } from "./absorb.ts";
 import { isUrgent, reduceIntent } from "./exits/reduce.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
-import { follow, type Guard, removal, seed, trackExtremes } from "./exits/registry.ts";
+import { follow, type Guard, levelsRow, seed, trackExtremes } from "./exits/registry.ts";
 import { type Due, exitDue, isFresh } from "./exits/scan.ts";
 import { isForsaken, stopDeadlineMs, type StopSight, tendStop, triggerRow } from "./exits/stops.ts";
 import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
@@ -88,7 +88,7 @@ export function tendRegistry(work: Work): void {
   }
   for (const key of sortedKeys(registry)) {
     if (memory.holdings[key] !== undefined) continue;
-    work.events.push(removal(registry[key]!));
+    work.events.push(levelsRow(registry[key]!, "removed"));
     registry = without(registry, key);
   }
   if (registry !== memory.registry) change(work, { registry });

@@ -142,6 +142,14 @@ export function follow(guard: Guard, holding: Holding, nowMs: number): Guard {
 /** Where nothing trails, extremes are a statistic: they move in steps of two basis points. */
 const EXTREME_STEP_FRAC = 0.0002;
 
+/** More was added under levels of its own: of two stops the tighter one holds, the rest stays. */
+export function tighten(guard: Guard, { slPx }: Levels, nowMs: number): Guard {
+  const { levels, side } = guard;
+  if (slPx === null) return guard;
+  const isTighter = levels.slPx === null || signOf(side) * (slPx - levels.slPx) > 0;
+  return isTighter ? { ...guard, levels: { ...levels, slPx }, updatedMs: nowMs } : guard;
+}
+
 /** Moves the best and the worst price since entry; the same guard when the mark is neither. */
 export function trackExtremes(guard: Guard, markPx: number): Guard {
   const { bestPx, worstPx, levels } = guard;
@@ -152,11 +160,12 @@ export function trackExtremes(guard: Guard, markPx: number): Guard {
   return sign * (worstPx - markPx) > step(worstPx) ? { ...guard, worstPx: markPx } : guard;
 }
 
-/** The row that says that a leg is flat and its levels are gone. */
-export function removal(guard: Guard): EngineEvent {
-  const { ticker, side, levels, source } = guard;
-  const key = positionKey(ticker, side);
-  return { kind: "registry", key, change: "removed", slPx: levels.slPx, tpPx: levels.tpPx, source };
+/** The row that says what became of a leg's levels. */
+export function levelsRow(
+  { ticker, side, levels: { slPx, tpPx }, source }: Guard,
+  change: Extract<EngineEvent, { kind: "registry" }>["change"],
+): EngineEvent {
+  return { kind: "registry", key: positionKey(ticker, side), change, slPx, tpPx, source };
 }
 
 function born(
@@ -193,14 +202,5 @@ function born(
     exit: null,
     exitAttempts: 0,
   };
-  const { slPx, tpPx } = levels;
-  const event: EngineEvent = {
-    kind: "registry",
-    key: positionKey(ticker, side),
-    change,
-    slPx,
-    tpPx,
-    source,
-  };
-  return { guard, event };
+  return { guard, event: levelsRow(guard, change) };
 }

@@ -10,7 +10,7 @@ import {
   type Reconciled,
 } from "../../core/exits/reconcile.ts";
 import { reduceIntent } from "../../core/exits/reduce.ts";
-import { follow, register, removal, seed, trackExtremes } from "../../core/exits/registry.ts";
+import { follow, levelsRow, register, seed, trackExtremes } from "../../core/exits/registry.ts";
 import { exitDue, levelDue } from "../../core/exits/scan.ts";
 import { tendTarget } from "../../core/exits/targets.ts";
 import { isForsaken, stopDeadlineMs, tendStop } from "../../core/exits/stops.ts";
@@ -93,7 +93,7 @@ Deno.test("levels travel with the entry; quantity follows the leg, levels do not
   assert.equal(follow(born, holding(), T0 + 9), born);
   const more = follow(born, holding({ lots: 9, entryPx: 60_500 }), T0 + 9);
   assert.deepEqual([more.lots, more.entryPx, more.levels], [9, 60_500, levels()]);
-  const gone = removal(more);
+  const gone = levelsRow(more, "removed");
   assert.equal(gone.kind === "registry" && gone.change, "removed");
 });
 
