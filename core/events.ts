@@ -1,6 +1,6 @@
 /**
  * What a tick did, in words: every event becomes a row of exactly one log file (`state/telemetry`)
- * and, except for vetoes, a part of the journal row of its tick.
+ * and, except for vetoes and decisions, a part of the journal row of its tick.
  */
 import type { Effect, ExitReason, Levels, PositionKey, Side, Ticker } from "./types.ts";
 import type { Income, OrderStatus, RejectCode } from "./ports.ts";
@@ -30,6 +30,43 @@ export type VetoEvent = {
   readonly candleCloseMs: number;
   /** The state of the book when it was refused. */
   readonly context: Readonly<Record<string, number | string | null>>;
+};
+
+/**
+ * What became of one wish to open, and what it was judged by. A strategy's signal has exactly one,
+ * of the occasion `signal`; a wish that waits for a leg to go has another one when that is over.
+ */
+export type DecisionEvent = {
+  readonly kind: "decision";
+  readonly intentId: string;
+  readonly strategyId: string;
+  readonly ticker: Ticker;
+  readonly side: Side;
+  readonly occasion: "signal" | "flip";
+  readonly outcome: "ordered" | "waits" | "duplicate" | "vetoed" | "refused";
+  /** Who was asked, in order; only the last one can have said no. */
+  readonly gates: readonly { readonly gate: VetoEvent["stage"]; readonly passed: boolean }[];
+  /** The primary reason and the codes of all breaches, as the veto of the same id has them. */
+  readonly reason: string | null;
+  readonly codes: readonly string[];
+  readonly routeId: string | null;
+  readonly notionalUsd: number | null;
+  readonly inputs: DecisionInputs;
+};
+
+/** What a wish was judged by; an age is engine time since it was true, null where nothing is known. */
+export type DecisionInputs = {
+  readonly candleCloseMs: number;
+  readonly candleAgeMs: number;
+  readonly refPx: number | null;
+  readonly markPx: number | null;
+  readonly markAgeMs: number | null;
+  readonly spreadBps: number | null;
+  readonly bookAgeMs: number | null;
+  readonly navUsd: number | null;
+  readonly navAgeMs: number | null;
+  /** What the strategy's opinion was taken from; null where none was asked. */
+  readonly figures: Readonly<Record<string, number | string | null>> | null;
 };
 
 type OrderRef = {
@@ -77,6 +114,7 @@ export type RouteStatus = "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED"
 
 export type EngineEvent =
   | VetoEvent
+  | DecisionEvent
   | {
     readonly kind: "order_attempt";
     readonly intentId: string;

@@ -8,7 +8,7 @@ import type { MarketView } from "./ports.ts";
 import type { Rules } from "./rules.ts";
 import { CRITICAL_DRAWDOWN_FRAC } from "./regimes.ts";
 import { sizeEntry } from "./sizing.ts";
-import type { Opinion, ScreenReason, Strategy } from "./strategies/strategy.ts";
+import type { Figures, Opinion, ScreenReason, Strategy } from "./strategies/strategy.ts";
 import type { Dict, Entry, Ticker } from "./types.ts";
 import { MS_PER_SECOND, toSeconds } from "./units.ts";
 import type { Pair } from "./universe.ts";
@@ -36,6 +36,8 @@ export type Screened = {
   readonly signals: number;
   readonly entries: readonly Entry[];
   readonly refusals: readonly VetoEvent[];
+  /** What each signal was taken from, by the id of its wish. */
+  readonly figures: ReadonlyMap<string, Figures>;
   readonly emitted: ReadonlyMap<string, number>;
 };
 
@@ -43,6 +45,7 @@ export type Screened = {
 export function screen(screening: Screening, rules: Rules): Screened {
   const entries: Entry[] = [];
   const refusals: VetoEvent[] = [];
+  const figures = new Map<string, Figures>();
   const emitted = new Map<string, number>();
   let signals = 0;
   for (const { strategy, symbols } of rules.assignments) {
@@ -51,6 +54,7 @@ export function screen(screening: Screening, rules: Rules): Screened {
       if (asked === null) continue;
       signals += 1;
       const signal = { strategy, ticker, ...asked };
+      figures.set(intentId(signal), signal.opinion.observations);
       const key = dedupeKey(signal);
       if ((screening.emittedMs[key] ?? 0) >= asked.closeMs) {
         const thresholds = { entries_per_candle: 1 };
@@ -68,7 +72,7 @@ export function screen(screening: Screening, rules: Rules): Screened {
       }
     }
   }
-  return { signals, entries, refusals, emitted };
+  return { signals, entries, refusals, figures, emitted };
 }
 
 type Asked = {

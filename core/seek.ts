@@ -3,6 +3,7 @@
  * adds risk, so the shell may drop it as a whole; what `protect` decided stands without it.
  */
 import { beginFlip, type EndedFlips, oppositeOf, takeFlips } from "./flips.ts";
+import { decisionOf, type Occasion, type Outcome, type Wish } from "./decisions.ts";
 import { countTick } from "./diagnostics.ts";
 import type { VetoEvent } from "./events.ts";
 import { wakeAt } from "./protect.ts";
@@ -47,13 +48,20 @@ export function seek(input: StepInput): Step {
     ddFrac: world.account.ddFrac,
     emittedMs: memory.emittedMs,
   }, rules);
-  work.events.push(...screened.refusals);
+  for (const veto of screened.refusals) {
+    work.events.push(veto);
+    const figures = screened.figures.get(veto.intentId) ?? null;
+    note(work, veto, { kind: "refused", veto }, { world, occasion: "signal", figures });
+  }
   if (screened.emitted.size > 0) {
     const emittedMs = { ...memory.emittedMs, ...Object.fromEntries(screened.emitted) };
     change(work, { emittedMs });
   }
   world = concludeFlips(work, flips, world);
-  for (const entry of screened.entries) world = consider(work, entry, world);
+  for (const entry of screened.entries) {
+    const figures = screened.figures.get(entry.id) ?? null;
+    world = consider(work, entry, { world, occasion: "signal", figures });
+  }
   tune(work, world);
   conclude(work, screened.signals);
   return finish(work);
@@ -80,26 +88,53 @@ function between(work: Work, flips: EndedFlips): void {
 
 /** The leg has gone: the entry is asked about afresh. What took too long is told and forgotten. */
 function concludeFlips(work: Work, { ready, late }: EndedFlips, world: World): World {
-  for (const entry of late) work.events.push(refusalRow(entry, "flip_timeout", world));
-  return ready.reduce((before, entry) => consider(work, entry, before), world);
+  const occasion = "flip";
+  for (const entry of late) {
+    const outcome = refuse(work, refusalRow(entry, "flip_timeout", world));
+    note(work, rowOf(entry, world), outcome, { world, occasion, figures: null });
+  }
+  return ready.reduce(
+    (before, entry) => consider(work, entry, { world: before, occasion, figures: null }),
+    world,
+  );
 }
 
-/** Asks the gate about one entry and starts its route; the next entry sees it as reserved. */
-function consider(work: Work, entry: Entry, world: World): World {
+/** The world a wish is judged in, and why it is judged now. */
+type Asked = Occasion & { readonly world: World };
+
+/** Judges one entry and notes what became of it; the next entry sees what it has reserved. */
+function consider(work: Work, entry: Entry, asked: Asked): World {
+  const { outcome, world } = judge(work, entry, asked.world);
+  note(work, rowOf(entry, asked.world), outcome, asked);
+  return world;
+}
+
+/** Every wish that was judged has one row, whatever came of it. */
+function note({ seen, events }: Work, wish: Wish, outcome: Outcome, { world, ...asked }: Asked) {
+  events.push(decisionOf(wish, outcome, asked, { seen, world }));
+}
+
+function refuse(work: Work, veto: VetoEvent): Outcome {
+  work.events.push(veto);
+  return { kind: "refused", veto };
+}
+
+type Judged = { readonly outcome: Outcome; readonly world: World };
+
+/** Asks the gate about one entry and starts its route. */
+function judge(work: Work, entry: Entry, world: World): Judged {
   const { seen, rules } = work;
   const judged = withoutLeg(world, oppositeOf(entry), work);
   const verdict = vet(entry, judged, rules.limits);
   if (verdict.kind === "vetoed") {
-    work.events.push(vetoRow(entry, verdict, judged));
-    return world;
+    return { outcome: refuse(work, vetoRow(entry, verdict, judged)), world };
   }
   if (isUnresolved(work, entry)) {
-    work.events.push(refusalRow(entry, "order_unresolved", world));
-    return world;
+    return { outcome: refuse(work, refusalRow(entry, "order_unresolved", world)), world };
   }
   if (judged !== world) {
-    if (!beginFlip(work, entry)) work.events.push(refusalRow(entry, "opposite_leg_open", world));
-    return world;
+    if (beginFlip(work, entry)) return { outcome: { kind: "waits" }, world };
+    return { outcome: refuse(work, refusalRow(entry, "opposite_leg_open", world)), world };
   }
   const market = seen.market.market(entry.ticker);
   const book = seen.market.book(entry.ticker);
@@ -108,8 +143,7 @@ function consider(work: Work, entry: Entry, world: World): World {
   const sight = { nowMs: seen.nowMs, market, book, policy, bucket };
   const plan = planEntry(verdict.intent, sight, rules.router);
   if (plan.kind === "refused") {
-    work.events.push(refusalRow(entry, plan.reason, world));
-    return world;
+    return { outcome: refuse(work, refusalRow(entry, plan.reason, world)), world };
   }
   work.events.push(...plan.events);
   const { ticker } = entry;
@@ -118,7 +152,10 @@ function consider(work: Work, entry: Entry, world: World): World {
   });
   moveRoute(work, plan.route);
   const reserved = reserveEntry(world, verdict.intent, work);
-  return { ...reserved, tempo: work.memory.tempo };
+  return {
+    outcome: { kind: "ordered", routeId: plan.route.id },
+    world: { ...reserved, tempo: work.memory.tempo },
+  };
 }
 
 /**

@@ -41,13 +41,15 @@ const DURABLE: ReadonlySet<EngineEvent["kind"]> = new Set([
 /**
  * The row of a decision; null when nothing changed but the pulse. What moves on every tick is in it
  * whole, so that a row depends on its own tick alone and not on which tick had a row before it.
- * Vetoes have a log of their own.
+ * Vetoes and decisions have logs of their own and are in no row: nothing is recovered from them, what
+ * came of them (counters, routes) is in the patch, and with many symbols they would be most of the
+ * bytes that have to be on disk before an order leaves.
  */
 export function journalRow(
   before: Memory,
   { memory, events, commands }: Pick<Decision, "memory" | "events" | "commands">,
 ): JournalRow | null {
-  const told = events.filter(({ kind }) => kind !== "veto");
+  const told = events.filter(({ kind }) => kind !== "veto" && kind !== "decision");
   const changes = diff(before, memory).filter((change) => !isVolatile(change));
   if (changes.length === 0 && commands.length === 0 && told.length === 0) return null;
   const { seq, nowMs } = memory.pulse;

@@ -3,9 +3,10 @@
  * are decimals in base units, times ISO text, sides BUY or SELL with the leg beside it.
  */
 import { unreachable } from "../core/assert.ts";
-import type { EngineEvent, EventKind } from "../core/events.ts";
+import type { DecisionEvent, EngineEvent, EventKind } from "../core/events.ts";
 import type { Effect, Side, Ticker } from "../core/types.ts";
 import { type PositionMode, spellingOf } from "../core/router/position_side.ts";
+import { MS_PER_SECOND } from "../core/units.ts";
 import { routeRow } from "./route_rows.ts";
 import { iso, legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
 
@@ -16,6 +17,7 @@ export const LOGS = [
   "router_decisions",
   "twap_events",
   "risk_vetoes",
+  "decisions",
   "position_episodes",
   "exit_events",
   "account_events",
@@ -25,6 +27,7 @@ export type LogName = (typeof LOGS)[number];
 /** Which file tells of which event; a new kind of event breaks the build here. */
 export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   veto: "risk_vetoes",
+  decision: "decisions",
   order_attempt: "orders_attempted",
   order_submit: "orders_executed",
   order_ack: "orders_executed",
@@ -99,10 +102,12 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
           ? null
           : event.notionalUsd / event.refPx,
         nav: event.navUsd,
-        nav_age_s: event.navAgeMs === null ? null : event.navAgeMs / 1_000,
+        nav_age_s: secondsOf(event.navAgeMs),
         max_notional_usd: event.maxNotionalUsd,
         context: event.context,
       };
+    case "decision":
+      return decisionRow(event);
     case "order_attempt":
       return {
         intent_id: event.intentId,
@@ -267,6 +272,36 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
     default:
       return unreachable(event);
   }
+}
+
+function decisionRow({ inputs, ...event }: DecisionEvent): Row {
+  return {
+    intent_id: event.intentId,
+    symbol: event.ticker,
+    side: event.side,
+    strategy: event.strategyId,
+    occasion: event.occasion,
+    outcome: event.outcome,
+    gates: event.gates,
+    reason: event.reason,
+    reasons: event.codes,
+    route_id: event.routeId,
+    notional: event.notionalUsd,
+    price: inputs.refPx,
+    signal_ts: iso(inputs.candleCloseMs),
+    candle_age_s: inputs.candleAgeMs / MS_PER_SECOND,
+    mark_price: inputs.markPx,
+    mark_age_s: secondsOf(inputs.markAgeMs),
+    spread_bps: inputs.spreadBps,
+    book_age_s: secondsOf(inputs.bookAgeMs),
+    nav: inputs.navUsd,
+    nav_age_s: secondsOf(inputs.navAgeMs),
+    figures: inputs.figures,
+  };
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : ms / MS_PER_SECOND;
 }
 
 /** A resting stop or target: it closes whatever the leg holds when it triggers. */

@@ -59,7 +59,8 @@ export class Telemetry {
 
   /**
    * Writes what a crash kept from being written: the journal knows every event of its rows, and a
-   * log that ends before them is completed. Vetoes are not in the journal: their counters are.
+   * log that ends before them is completed. Vetoes and decisions are not in the journal: their counters
+   * are.
    */
   async complete(
     rows: readonly JournalRow[],

@@ -40,8 +40,8 @@ Deno.test("swarm: no checker fires over many seeds, and every fault really occur
   for (const step of KILL_STEPS) {
     assert.ok(totals.kills[step] >= FAULTS_MIN, `killed ${step} ${totals.kills[step]} times`);
   }
-  // Vetoes have a log of their own.
-  const journalled = Object.keys(FILE_OF).filter((kind) => kind !== "veto");
+  // Vetoes and decisions have logs of their own.
+  const journalled = Object.keys(FILE_OF).filter((kind) => kind !== "veto" && kind !== "decision");
   for (const kind of [...journalled, ...COMMANDS]) {
     assert.ok((totals.kinds[kind] ?? 0) > 0, `${kind} is in some journal`);
   }

@@ -140,5 +140,11 @@ function evaluate({ bars, px }: StrategyInput, keys: Keys, needed: number): Opin
       observations: { ...observations, stop: levels.slPx, target: levels.tpPx, atr: range },
     };
   }
-  return { kind: "signal", side, sizeFrac: params.per_trade_nav_pct, levels };
+  return {
+    kind: "signal",
+    side,
+    sizeFrac: params.per_trade_nav_pct,
+    levels,
+    observations: { ...observations, atr: range },
+  };
 }

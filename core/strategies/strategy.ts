@@ -23,7 +23,7 @@ export type StrategyInput = {
   readonly px: number;
 };
 
-type Figures = Readonly<Record<string, number | string | null>>;
+export type Figures = Readonly<Record<string, number | string | null>>;
 
 export type Opinion =
   | { readonly kind: "none" }
@@ -33,6 +33,8 @@ export type Opinion =
     /** Share of NAV the trade is meant to be worth, before the state of risk shrinks it. */
     readonly sizeFrac: number;
     readonly levels: Levels;
+    /** The figures it was taken from. */
+    readonly observations: Figures;
   }
   | {
     readonly kind: "refused";

@@ -151,7 +151,13 @@ function evaluate({ bars, higher, px }: StrategyInput, keys: Keys, needed: numbe
     };
   }
   const dailyVolFrac = (range / px) * Math.sqrt(MS_PER_DAY / bars.frameMs);
-  return { kind: "signal", side, sizeFrac: volTargetSize(dailyVolFrac, keys), levels };
+  return {
+    kind: "signal",
+    side,
+    sizeFrac: volTargetSize(dailyVolFrac, keys),
+    levels,
+    observations: { ...observations, atr: range, daily_vol: dailyVolFrac },
+  };
 }
 
 function clamp(value: number, low: number, high: number): number {
