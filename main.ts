@@ -14,18 +14,17 @@ import { killSwitch, refuseEnvironment, resolveMode } from "./config/environment
 import { initConfig } from "./config/init.ts";
 import { buildRules, framesOf, treasuryOf } from "./config/load.ts";
 import { type Read, readConfig } from "./config/locate.ts";
-import { type GivenBook, levelsOf, parsePositions, positionsOn } from "./config/positions.ts";
+import { levelsOf, positionsOn, readPositions } from "./config/positions.ts";
 import { Refusal } from "./core/assert.ts";
 import type { Acknowledgeable } from "./core/drawdown.ts";
 import type { OperatorOrder, StateOrder } from "./core/operator.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
-import { CandleFeed } from "./core/venues/feed_candles.ts";
 import type { Feed } from "./core/venues/feed.ts";
 import { SyntheticFeed } from "./core/venues/feed_synthetic.ts";
 import type { Recovered } from "./core/venues/sim_state.ts";
 import deno from "./deno.json" with { type: "json" };
-import { readCandles } from "./state/candles.ts";
+import { readCandleFeed } from "./state/candles.ts";
 import { tellEngine } from "./state/control.ts";
 import { isThere } from "./state/files.ts";
 import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
@@ -36,7 +35,7 @@ import { renderReport, Tally } from "./state/report.ts";
 import { runSession, type SessionOptions } from "./state/session.ts";
 import { untilSignal } from "./state/signals.ts";
 import { readStatus } from "./state/status.ts";
-import { startWeb } from "./web/server.tsx";
+import { servePage } from "./web/server.tsx";
 
 const EXIT = { ok: 0, dead: 1, usage: 2, busy: 3 } as const;
 const ROOT = import.meta.dirname!;
@@ -139,27 +138,9 @@ async function processFacts(
   };
 }
 
-async function readCandleFeed(folder: string, { fromMs, toMs }: Play): Promise<CandleFeed> {
-  const read = await readCandles(folder);
-  if (read.kind === "problems") throw new Refusal(read.problems.join("\n"));
-  const feed = new CandleFeed(read.tables, { baseMs: read.baseMs, fromMs, toMs });
-  if (feed.startMs >= feed.endMs) {
-    throw new Refusal(`${folder}: no candle lies between --from and --to`);
-  }
-  return feed;
-}
-
 function syntheticFeed(recovered: Recovered | null, seed: number, historyDays: number): Feed {
   const anchors = recovered?.anchors ?? [];
   return new SyntheticFeed({ seed, historyDays, anchors, nowMs: recovered?.state.nowMs ?? null });
-}
-
-async function readPositions(file: string): Promise<GivenBook> {
-  const text = await Deno.readTextFile(file).catch(() => null);
-  if (text === null) throw new Refusal(`--positions: expected a file, cannot read "${file}"`);
-  const parsed = parsePositions(file, text);
-  if ("problems" in parsed) throw new Refusal(parsed.problems.join("\n"));
-  return parsed.book;
 }
 
 async function runCommand(flags: RunFlags): Promise<number> {
@@ -206,6 +187,7 @@ async function runCommand(flags: RunFlags): Promise<number> {
             run,
             host,
             port,
+            assets: `${ROOT}/web`,
             onFault: (fault) => err(`page: ${fault}\n`),
           });
           out(`page: http://${host}:${web.port}/  (simulation, ${speedText(play.speed)})\n`);
@@ -216,21 +198,6 @@ async function runCommand(flags: RunFlags): Promise<number> {
       out(`stopped after tick ${seq} at ${new Date(nowMs).toISOString()} engine time\n`);
       return end.code;
     }));
-}
-
-/** A page that cannot be served is a mistake of the command line, not of the engine. */
-async function servePage(page: Omit<Parameters<typeof startWeb>[0], "assets">) {
-  try {
-    return await startWeb({ ...page, assets: `${ROOT}/web` });
-  } catch (error) {
-    const at = `${page.host}:${page.port}`;
-    const why = error instanceof Deno.errors.AddrInUse
-      ? "somebody listens there already; choose another --port, or --no-web"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new Refusal(`cannot serve the page on ${at}: ${why}`);
-  }
 }
 
 async function replayCommand(flags: ReplayFlags): Promise<number> {

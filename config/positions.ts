@@ -2,6 +2,7 @@
  * A book that a simulation begins with: rows as venues and our own surfaces spell them, with levels
  * where the file knows any. What cannot be read is told row by row; nothing is left out silently.
  */
+import { Refusal } from "../core/assert.ts";
 import type { GivenLevels } from "../core/exits/registry.ts";
 import {
   attachLevels,
@@ -46,6 +47,15 @@ export function parsePositions(
     ...removed.map((key) => `${file}: entries.${key}: expected a position of this file, got none`),
   ];
   return problems.length > 0 ? { problems } : { book: attachLevels(legs.legs, rows) };
+}
+
+/** The book of a file. Refuses what cannot be read, row by row. */
+export async function readPositions(file: string): Promise<GivenBook> {
+  const text = await Deno.readTextFile(file).catch(() => null);
+  if (text === null) throw new Refusal(`--positions: expected a file, cannot read "${file}"`);
+  const parsed = parsePositions(file, text);
+  if ("problems" in parsed) throw new Refusal(parsed.problems.join("\n"));
+  return parsed.book;
 }
 
 /** The book as positions of the exchange; a leg it cannot hold is a problem. */

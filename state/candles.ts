@@ -1,5 +1,11 @@
 /** Reads a folder of candle files (`SYMBOL.csv` or `SYMBOL.csv.gz`) for the simulated exchange. */
-import { type CandleTable, commonBase, parseCandles } from "../core/venues/feed_candles.ts";
+import { Refusal } from "../core/assert.ts";
+import {
+  CandleFeed,
+  type CandleTable,
+  commonBase,
+  parseCandles,
+} from "../core/venues/feed_candles.ts";
 import type { Ticker } from "../core/types.ts";
 
 export type CandleFolder =
@@ -46,6 +52,20 @@ export async function readCandles(folder: string): Promise<CandleFolder> {
   const base = commonBase(tables);
   if ("problem" in base) return { kind: "problems", problems: [`${folder}: ${base.problem}`] };
   return { kind: "tables", tables, baseMs: base.baseMs };
+}
+
+/** The feed of a folder within a span. Refuses what cannot be read, and a span without a candle. */
+export async function readCandleFeed(
+  folder: string,
+  { fromMs, toMs }: { fromMs: number | null; toMs: number | null },
+): Promise<CandleFeed> {
+  const read = await readCandles(folder);
+  if (read.kind === "problems") throw new Refusal(read.problems.join("\n"));
+  const feed = new CandleFeed(read.tables, { baseMs: read.baseMs, fromMs, toMs });
+  if (feed.startMs >= feed.endMs) {
+    throw new Refusal(`${folder}: no candle lies between --from and --to`);
+  }
+  return feed;
 }
 
 async function readText(path: string): Promise<string | null> {

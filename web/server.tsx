@@ -1,4 +1,5 @@
 /** Serves the page. Everything it starts, it stops. */
+import { Refusal } from "../core/assert.ts";
 import type { Store } from "../state/store.ts";
 import type { RunFacts } from "../state/surfaces/surface.ts";
 import { createApp } from "./app.ts";
@@ -40,4 +41,19 @@ export async function startWeb({ store, run, host, port, assets: folder, onFault
     clearTimeout(timer);
   };
   return { port: server.addr.port, stop };
+}
+
+/** A page that cannot be served is a mistake of the command line, not of the engine: refuses. */
+export async function servePage(page: Parameters<typeof startWeb>[0]) {
+  try {
+    return await startWeb(page);
+  } catch (error) {
+    const at = `${page.host}:${page.port}`;
+    const why = error instanceof Deno.errors.AddrInUse
+      ? "somebody listens there already; choose another --port, or --no-web"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new Refusal(`cannot serve the page on ${at}: ${why}`);
+  }
 }
