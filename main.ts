@@ -7,12 +7,13 @@ import {
   type AckFlags,
   type CtlFlags,
   dispatch,
+  type RejudgeFlags,
   type ReplayFlags,
   type RunFlags,
 } from "./config/commands.ts";
 import { killSwitch, refuseEnvironment, resolveMode } from "./config/environment.ts";
 import { initConfig } from "./config/init.ts";
-import { buildRules, framesOf, treasuryOf } from "./config/load.ts";
+import { buildRules, framesOf, recordedConfig, treasuryOf } from "./config/load.ts";
 import { type Read, readConfig } from "./config/locate.ts";
 import { levelsOf, positionsOn, readPositions } from "./config/positions.ts";
 import { Refusal } from "./core/assert.ts";
@@ -31,6 +32,8 @@ import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
 import { takeLock } from "./state/lock.ts";
 import { Pacer } from "./state/pacer.ts";
 import { ProgressBar } from "./state/progress.ts";
+import { judgementJson, renderJudgement } from "./state/judgement.ts";
+import { rejudge, type RulesOf } from "./state/rejudge.ts";
 import { renderReport, Tally } from "./state/report.ts";
 import { runSession, type SessionOptions } from "./state/session.ts";
 import { untilSignal } from "./state/signals.ts";
@@ -73,6 +76,7 @@ type Play = {
   readonly seed: number;
   readonly speed: number;
   readonly replay: boolean;
+  readonly record: boolean | undefined;
 };
 
 /** What a simulated run and a replay have in common: feed, rules, exchange. */
@@ -83,17 +87,14 @@ async function prepare(play: Play): Promise<
   const runtime = read.config.files["runtime.yaml"];
   const recorded = candles === undefined ? null : await readCandleFeed(candles, play);
   const book = play.positions === undefined ? {} : await readPositions(play.positions);
-  const { files } = read.config;
+  const { files, inputs } = read.config;
+  const given = levelsOf(book);
+  const { universe } = play;
   return {
     layout: layoutOf(play.data),
     makeFeed: (recovered) => recorded ?? syntheticFeed(recovered, seed, runtime.sim.history_days),
     rulesFor: ({ baseMs, tickers }) =>
-      buildRules(read.config, {
-        baseMs,
-        tickers,
-        universe: play.universe,
-        given: levelsOf(book),
-      }),
+      buildRules(read.config, { baseMs, tickers, universe, given }),
     framesMs: framesOf(read.config),
     exchange: {
       seed,
@@ -113,6 +114,7 @@ async function prepare(play: Play): Promise<
     treasury: treasuryOf(read.config),
     replay: play.replay,
     killed: killSwitch(Deno.env.get),
+    recording: play.record ?? runtime.recording ? { config: inputs, universe, given } : null,
   };
 }
 
@@ -159,6 +161,7 @@ async function runCommand(flags: RunFlags): Promise<number> {
     seed: flags.seed ?? sim.seed,
     speed: flags.speed ?? sim.speed,
     replay: false,
+    record: flags.record,
   };
   const session = await prepare(play);
   return await locked(session, () =>
@@ -214,6 +217,7 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
     seed: flags.seed ?? read.config.files["runtime.yaml"].sim.seed,
     speed: 0,
     replay: true,
+    record: flags.record,
   };
   const session = await prepare(play);
   return await locked(session, () =>
@@ -258,6 +262,21 @@ async function replayCommand(flags: ReplayFlags): Promise<number> {
       out(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
       return end.code;
     }));
+}
+
+/** Decides again what was recorded, under the configuration it was recorded with or another one. */
+async function rejudgeCommand(flags: RejudgeFlags): Promise<number> {
+  const other = flags.config === undefined ? null : (await configOf(flags)).config;
+  const rulesOf: RulesOf = ({ terms, baseMs, tickers }) => {
+    const config = other ?? recordedConfig(terms.config);
+    const { universe, given } = terms;
+    const rules = buildRules(config, { baseMs, tickers, universe, given });
+    return { rules, framesMs: framesOf(config) };
+  };
+  const judgement = await rejudge(layoutOf(flags.journal), rulesOf);
+  const json = () => `${JSON.stringify(judgementJson(judgement), null, 2)}\n`;
+  out(flags.json ? json() : renderJudgement(judgement));
+  return judgement.difference === null ? EXIT.ok : EXIT.dead;
 }
 
 /** Runs with the data directory's lock held, and turns refusals into exit codes. */
@@ -345,6 +364,7 @@ async function main(): Promise<number> {
     return await dispatch(Deno.args, {
       run: runCommand,
       replay: replayCommand,
+      rejudge: rejudgeCommand,
       check: checkCommand,
       init: initCommand,
       status: statusCommand,

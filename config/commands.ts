@@ -18,6 +18,7 @@ export type RunFlags = {
   readonly host: string;
   readonly port: number;
   readonly web: boolean;
+  readonly record?: boolean;
 };
 
 export type ReplayFlags = {
@@ -31,6 +32,14 @@ export type ReplayFlags = {
   readonly seed?: number;
   readonly json: boolean;
   readonly fresh: boolean;
+  readonly record?: boolean;
+};
+
+/** What was recorded, decided again. */
+export type RejudgeFlags = {
+  readonly journal: string;
+  readonly config?: string;
+  readonly json: boolean;
 };
 
 export type AckFlags = {
@@ -46,6 +55,7 @@ export type Handlers = {
   readonly ack: (what: Acknowledgeable, flags: AckFlags) => Promise<number>;
   readonly run: (flags: RunFlags) => Promise<number>;
   readonly replay: (flags: ReplayFlags) => Promise<number>;
+  readonly rejudge: (flags: RejudgeFlags) => Promise<number>;
   readonly check: (flags: { readonly config?: string; readonly json: boolean }) => Promise<number>;
   readonly init: (dir: string, flags: { readonly force: boolean }) => Promise<number>;
   readonly status: (flags: { readonly data: string; readonly json: boolean }) => Promise<number>;
@@ -81,7 +91,11 @@ export async function dispatch(
     .action(async (flags: RunFlags) => void (code = await handlers.run(flags)));
 
   inherit(replayCommand(program.command("replay")))
-    .action(async (flags: ReplayFlags) => void (code = await handlers.replay(flags)));
+    .action(async (flags: ReplayFlags | RejudgeFlags, command: Command) => {
+      if ("journal" in flags) code = await handlers.rejudge(flags);
+      else if ("candles" in flags) code = await handlers.replay(flags);
+      else command.error("error: expected --candles <dir> or --journal <dir>, got neither");
+    });
 
   inherit(program.command("check"))
     .description("validate the config folder and print every effective value with its origin")
@@ -168,13 +182,24 @@ function runCommand(command: Command): Command {
     .option("--seed <n>", "seed of the simulated market (sim.seed)", wholeNumber)
     .option("--host <host>", "address the page listens on", "127.0.0.1")
     .option("--port <n>", "port the page listens on", portNumber, 8787)
-    .option("--no-web", "serve no page");
+    .option("--no-web", "serve no page")
+    .addOption(recordOption());
 }
 
 function replayCommand(command: Command): Command {
   return command
-    .description("play recorded candles through the same loop as fast as it goes, and report")
-    .requiredOption("--candles <dir>", "folder of SYMBOL.csv or SYMBOL.csv.gz")
+    .description(
+      "play recorded candles through the same loop as fast as it goes, and report; " +
+        "or decide a recorded run again",
+    )
+    .option("--candles <dir>", "folder of SYMBOL.csv or SYMBOL.csv.gz")
+    .addOption(
+      new Option(
+        "--journal <dir>",
+        "decide the recording of this data directory again (under its own config, or --config), " +
+          "hold it against the journal there; exit 1 where they differ",
+      ).conflicts(OF_CANDLES),
+    )
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(universeOption())
@@ -183,7 +208,28 @@ function replayCommand(command: Command): Command {
     .option("--to <iso>", "last instant", instant)
     .option("--seed <n>", "seed of the exchange's chance (sim.seed)", wholeNumber)
     .option("--json", "print the report as JSON", false)
-    .option("--fresh", "move the data directory's old logs aside", false);
+    .option("--fresh", "move the data directory's old logs aside", false)
+    .addOption(recordOption());
+}
+
+/** Options of a replay that mean nothing where no candles are played. */
+const OF_CANDLES = [
+  "candles",
+  "data",
+  "universe",
+  "positions",
+  "from",
+  "to",
+  "seed",
+  "fresh",
+  "record",
+];
+
+function recordOption(): Option {
+  return new Option(
+    "--record",
+    "write down what every decision was given, for replay --journal (recording in runtime.yaml)",
+  );
 }
 
 function configOption(): Option {

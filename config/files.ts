@@ -23,6 +23,7 @@ const processShape = {
   mode: z.enum(MODES, { error: `one of ${MODES.join(", ")}` }).default("sim"),
   testnet: z.boolean().default(false),
   position_mode: z.enum(POSITION_MODES).default("hedge"),
+  recording: z.boolean().default(false),
   sim: z.strictObject({
     speed: factor(100_000).default(60),
     seed: count(2_147_483_647).default(7),

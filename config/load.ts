@@ -4,6 +4,7 @@
  */
 import { parse, parseDocument } from "@std/yaml";
 import type { z } from "zod";
+import { Refusal } from "../core/assert.ts";
 import { exitRules, type GivenLevels } from "../core/exits/registry.ts";
 import { navRules } from "../core/nav.ts";
 import { tailRules } from "../core/risk/advanced.ts";
@@ -70,6 +71,13 @@ export function checkConfig(
   problems.push(...problemsAcross(files as Partial<Parsed>));
   if (problems.length > 0) return { kind: "problems", problems };
   return { kind: "config", config: { files: files as Parsed, inputs: inputs as Config["inputs"] } };
+}
+
+/** A configuration that was in force once. Refuses what this build would not take. */
+export function recordedConfig(inputs: Readonly<Record<string, unknown>>): Config {
+  const loaded = checkConfig(inputs);
+  if (loaded.kind === "config") return loaded.config;
+  throw new Refusal(["the recorded configuration:", ...loaded.problems].join("\n"));
 }
 
 const INIT_HINT = '"ballast init" writes it';

@@ -1,4 +1,5 @@
 /** Where everything lies under a data directory. */
+import { folderOf, isThere } from "./files.ts";
 
 export type Layout = {
   readonly root: string;
@@ -13,6 +14,7 @@ export type Layout = {
   readonly lineage: string;
   readonly markets: string;
   readonly venueLedger: string;
+  readonly recording: string;
 };
 
 /** The paths of one data directory. */
@@ -32,6 +34,7 @@ export function layoutOf(dataDir: string): Layout {
     lineage: `${state}/lineage.json`,
     markets: `${state}/markets.json`,
     venueLedger: `${sim}/venue.jsonl`,
+    recording: `${root}/recording/ticks.jsonl`,
   };
 }
 
@@ -48,6 +51,8 @@ export async function moveAside(layout: Layout): Promise<string> {
   await Deno.mkdir(`${target}/state`, { recursive: true });
   await Deno.rename(layout.execution, `${target}/execution`);
   await Deno.rename(layout.sim, `${target}/sim`);
+  const recording = folderOf(layout.recording);
+  if (await isThere(recording)) await Deno.rename(recording, `${target}/recording`);
   for await (const { name } of Deno.readDir(layout.state)) {
     const path = `${layout.state}/${name}`;
     if (path !== layout.lock) await Deno.rename(path, `${target}/state/${name}`);

@@ -21,11 +21,12 @@ import { Mirror } from "./mirror.ts";
 import { openDirectory, type Opened } from "./open.ts";
 import type { Pacer } from "./pacer.ts";
 import { Publisher } from "./publish.ts";
+import { Recorder, type Terms } from "./recorder.ts";
 import { keepsFailing, noteRun } from "./runs.ts";
 import { Store } from "./store.ts";
 import { iso, type RunFacts, type Treasury } from "./surfaces/surface.ts";
 import { infeasible } from "../core/feasible.ts";
-import type { MarketView } from "../core/ports.ts";
+import type { MarketView, Observation } from "../core/ports.ts";
 import type { Ticker } from "../core/types.ts";
 import { NavHistory } from "./nav_history.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -53,6 +54,8 @@ export type SessionOptions = {
   /** True for replays: nothing is at stake, speed is all, nothing is synced. */
   readonly replay: boolean;
   readonly killed: boolean;
+  /** What the rules were made from, where every decision is to be recorded; else null. */
+  readonly recording: Terms | null;
   readonly stop: () => boolean;
   readonly onTick: (decision: Decision) => void;
   readonly onNote: (note: string) => void;
@@ -75,12 +78,13 @@ type Parts = Opened & {
   readonly ledger: VenueLedger;
   readonly mirror: Mirror;
   readonly publisher: Publisher;
+  readonly recorder: Recorder | null;
 };
 
 /** Runs until the feed ends or `stop` says so. The caller holds the lock. */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const parts = await wire(options);
-  const { engine, venue, mirror, publisher, ledger, recovered, facts, feed } = parts;
+  const { engine, venue, mirror, publisher, ledger, recovered, facts, feed, recorder } = parts;
   let [code, reason] = [EXIT_OK, "stopped"];
   let stopServing: (() => Promise<void>) | null = null;
   let control: Control | null = null;
@@ -90,8 +94,9 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     mirror.start(MIRROR_MS);
     const decide: Parameters<typeof run>[0] = (seen) => {
       publisher.tickBegins();
-      const { storage } = publisher;
-      const decision = engine.decide(seen, { said: control?.take() ?? [], storage });
+      const host = { said: control?.take() ?? [], storage: publisher.storage };
+      const judge = (watched: Observation) => engine.decide(watched, host);
+      const decision = recorder?.decide(seen, host, judge) ?? judge(seen);
       options.onTick(decision);
       return decision;
     };
@@ -119,6 +124,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       options.onNote(reason);
     });
     ledger.close();
+    recorder?.close({ inOrder: code === EXIT_OK });
     await stopServing?.();
     const ts = iso(Date.now());
     noteRun(options.layout.engineLog, { ts, event: "stop", run_id: facts.runId, code, reason });
@@ -232,7 +238,23 @@ async function wire(options: SessionOptions): Promise<Parts> {
     gap,
     pace: (ms) => pacer.pace(ms),
   });
-  return { ...opened, facts, store, engine, venue, ledger, mirror, publisher };
+  const recorder = await openRecorder(options, { feed, memory, protectOnly });
+  return { ...opened, facts, store, engine, venue, ledger, mirror, publisher, recorder };
+}
+
+async function openRecorder(
+  { layout, facts, recording: terms, onNote }: SessionOptions,
+  { feed, memory, protectOnly }: Pick<Opened, "feed" | "memory"> & { protectOnly: boolean },
+): Promise<Recorder | null> {
+  if (terms === null) return null;
+  const { version, commit, configHash } = facts;
+  const { id, baseMs, tickers } = feed;
+  const by = { version, commit, configHash, feed: id };
+  return await Recorder.open(
+    layout.recording,
+    { ...by, terms, baseMs, tickers, protectOnly, memory },
+    onNote,
+  );
 }
 
 function noteStart(layout: Layout, facts: RunFacts, rows: number): void {
