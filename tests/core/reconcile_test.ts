@@ -7,7 +7,7 @@ import type { EngineEvent } from "../../core/events.ts";
 import { clientOrderId } from "../../core/ids.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
-import { type NewOrder, type Observation } from "../../core/ports.ts";
+import type { NewOrder, Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { PositionKey, Side } from "../../core/types.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
