@@ -11,7 +11,7 @@ import { circuitsOf } from "./risk/circuits.ts";
 import type { ModeView } from "./risk/mode.ts";
 import { bookVarFrac, worstShortfall } from "./risk/tail.ts";
 import type { Route } from "./router/route.ts";
-import type { Rules } from "./rules.ts";
+import { lateScanMs, type Rules } from "./rules.ts";
 import { type PositionKey, signOf } from "./types.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
 import { type Surroundings, worldOf } from "./world.ts";
@@ -65,6 +65,11 @@ function accountItems(memory: Memory, account: AccountView, rules: Rules): Atten
   }
   if (!memory.pulse.accountOk) {
     items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });
+  }
+  const { lateScan } = memory.pulse;
+  if (lateScan !== null) {
+    const level = lateScan.gapMs > lateScanMs(rules).criticalMs ? "critical" : "warn";
+    items.push({ id: "exit_scan_late", level, args: [lateScan.gapMs, lateScan.atMs] });
   }
   if (nav.kind !== "fresh") {
     const ageMs = nav.kind === "stale" ? nav.ageMs : null;

@@ -263,6 +263,7 @@ export type AccountItem =
   | "foreign_instance"
   | "flattening"
   | "positions_unknown"
+  | "exit_scan_late"
   | "nav_stale"
   | "nav_jump"
   | "ledger_mismatch"

@@ -9,7 +9,7 @@ import type { Flip } from "./memory.ts";
 import { moveRoute } from "./routes.ts";
 import { type Entry, type PositionKey, positionKey } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
-import { startExit } from "./upkeep.ts";
+import { startExit } from "./leaving.ts";
 import { change, type Work } from "./work.ts";
 
 /** After this long the reason of the entry is old. */

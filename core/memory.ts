@@ -30,6 +30,8 @@ export type Pulse = {
   /** Candles that closed up to here have been screened. */
   readonly screenedMs: number;
   readonly scanMs: number | null;
+  /** The last time legs went unwatched for too long, kept for a while; null: not lately. */
+  readonly lateScan: { readonly gapMs: number; readonly atMs: number } | null;
   /** The last good reading of the account, and whether this tick's reading was one. */
   readonly accountMs: number | null;
   readonly accountOk: boolean;
@@ -129,6 +131,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
       nextScreenMs: startedMs,
       screenedMs: startedMs,
       scanMs: null,
+      lateScan: null,
       accountMs: null,
       accountOk: false,
       priceMissingCount: 0,

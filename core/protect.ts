@@ -10,6 +10,7 @@ import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { dayOf, updateNav } from "./nav.ts";
 import { moveOn, phaseDeadlineMs } from "./phase.ts";
+import { scanExits } from "./leaving.ts";
 import { concludeFlatten, obey, type OperatorCommand } from "./operator.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
@@ -23,7 +24,6 @@ import {
   checkResting,
   prune,
   reconcileBook,
-  scanExits,
   tendRegistry,
   tendStops,
   tendTargets,

@@ -8,7 +8,7 @@ import type { Bucket, RouterRules } from "./router/rules.ts";
 import type { Strategy } from "./strategies/mod.ts";
 import type { Ticker } from "./types.ts";
 import type { Pair } from "./universe.ts";
-import { count, frac, seconds } from "./units.ts";
+import { count, frac, MS_PER_SECOND, seconds } from "./units.ts";
 
 /** Keys of `runtime.yaml` that belong to the loop and to diagnostics. */
 export const loopShape = {
@@ -48,6 +48,14 @@ export function loopRules({ runtime, diagnostics }: z.output<typeof LoopKeys>) {
       exitsMs: liveness.max_idle_exits_seconds,
       routerMs: liveness.max_idle_router_events_seconds,
     },
+  };
+}
+
+/** How long legs may go without a look before it is a warning, and before it is critical. */
+export function lateScanMs({ screenMs }: Pick<Rules, "screenMs">) {
+  return {
+    warnMs: Math.max(3 * screenMs, 15 * MS_PER_SECOND),
+    criticalMs: Math.max(6 * screenMs, 60 * MS_PER_SECOND),
   };
 }
 

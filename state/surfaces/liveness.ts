@@ -1,6 +1,7 @@
 /** The block `liveness` of `diagnostics.json`: whether each part still does its work. */
 import { z } from "zod";
 import { watch, type WatcherState } from "../../core/diagnostics.ts";
+import { lateScanMs } from "../../core/rules.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { type Published, seconds } from "./surface.ts";
 
@@ -32,7 +33,7 @@ export function liveness({ memory, rules, run }: Published) {
   const { liveness: limits } = rules.loop;
   const running = operator.state === "RUNNING";
   const held = Object.keys(memory.holdings).length > 0;
-  const scanLimitMs = Math.max(3 * rules.screenMs, 15 * MS_PER_SECOND);
+  const scanLimitMs = lateScanMs(rules).warnMs;
   const approved = counters.lastOrderMs !== null &&
     pulse.nowMs - counters.lastOrderMs <= limits.ordersMs;
   const look = (lastMs: number | null, limitMs: number, expected: boolean) =>

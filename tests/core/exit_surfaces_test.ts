@@ -1,14 +1,17 @@
 /** What is told of an exit under way: whether it waits, has come half way, or was refused and why. */
 import assert from "node:assert/strict";
+import { attentionOf } from "../../core/attention.ts";
 import { countTick, EMPTY_COUNTERS } from "../../core/diagnostics.ts";
 import type { EngineEvent } from "../../core/events.ts";
 import { blankMemory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
+import { protect } from "../../core/protect.ts";
+import { lateScanMs } from "../../core/rules.ts";
 import type { Route } from "../../core/router/route.ts";
 import { exitPipeline } from "../../state/surfaces/exit_pipeline.ts";
 import { liveness } from "../../state/surfaces/liveness.ts";
 import { projectPositionsLedger } from "../../state/surfaces/positions.ts";
-import { BTC, guard, holding, route, T0 } from "../fixtures.ts";
+import { account, BTC, guard, holding, position, route, T0 } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 import { publishedOf } from "../swarm/surfaces.ts";
 
@@ -70,4 +73,33 @@ Deno.test("positions and NAV that nobody reads any more are told, and unknown is
   assert.deepEqual(read(T0 + 1_000), [false, "ok", 60]);
   assert.deepEqual(read(T0), [true, "idle", 61]);
   assert.deepEqual(read(null), [true, "never", null]);
+});
+
+Deno.test("legs that nobody watched are told for a while, and louder the longer it was", () => {
+  const SECOND = 1_000;
+  const LATE = `warn exit_scan_late`;
+  const attentionAt = (scanMs: number | null, { held = true, by = RULES } = {}) => {
+    const blank = blankMemory("test00", T0);
+    const memory = {
+      ...blank,
+      pulse: { ...blank.pulse, phase: "run", scanMs } as const,
+      holdings: held ? { [KEY]: holding() } : {},
+      registry: held ? { [KEY]: guard() } : {},
+    };
+    const positions = held ? [position()] : [];
+    const seen = observation({ account: { kind: "read", value: account({ positions }) } });
+    const after = protect({ memory, seen, rules: by, past: PAST }).memory;
+    const later = (nowMs: number) =>
+      protect({ memory: after, seen: observation({ nowMs }), rules: by, past: PAST }).memory;
+    const told = (of: typeof after) =>
+      attentionOf(of, { market: seen.market, past: PAST, rules: by })
+        .flatMap(({ id, level }) => id === "exit_scan_late" ? [`${level} ${id}`] : []);
+    return [told(after), told({ ...after, pulse: later(T0 + SECOND).pulse })];
+  };
+  const { warnMs, criticalMs } = lateScanMs(RULES);
+  assert.deepEqual(attentionAt(T0 - warnMs), [[], []]);
+  assert.deepEqual(attentionAt(T0 - warnMs - 1), [[LATE], [LATE]]);
+  assert.deepEqual(attentionAt(T0 - criticalMs - 1)[0], ["critical exit_scan_late"]);
+  assert.deepEqual(attentionAt(T0 - criticalMs - 1, { held: false })[0], []);
+  assert.deepEqual(attentionAt(null)[0], []);
 });

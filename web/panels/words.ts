@@ -147,6 +147,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
         : `last good read ${f.when(at, nowMs)}, ${f.age((nowMs - at) / 1_000)} ago`,
     };
   },
+  exit_scan_late: ([gapMs, atMs], { nowMs }) => ({
+    what: `Exits went unwatched for ${seconds(n(gapMs))} s`,
+    proof: `until ${n(atMs) === null ? f.MISSING : f.when(n(atMs)!, nowMs)} · resting stops held`,
+  }),
   nav_stale: ([ageMs, freshMs]) => ({
     what: "NAV is stale: nothing can be sized",
     proof: n(ageMs) === null
