@@ -13,13 +13,16 @@ import { bookVarFrac, worstShortfall } from "./risk/tail.ts";
 import type { Route } from "./router/route.ts";
 import { lateScanMs, type Rules } from "./rules.ts";
 import { type PositionKey, signOf } from "./types.ts";
-import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
+import { MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import { type Surroundings, worldOf } from "./world.ts";
 
 /** From this share of a limit on, coming near it is worth a line. */
 const NEAR_LIMIT_FRAC = 0.7;
 /** A leg without a price for longer than this is watched by its resting stop alone. */
 const PRICE_LOST_MS = MS_PER_MINUTE;
+
+/** An outcome is mostly known again within this time; after that somebody should know. */
+const UNKNOWN_PATIENCE_MS = 10 * MS_PER_SECOND;
 
 /** Everything that is true and worth knowing at this instant. */
 export function attentionOf(memory: Memory, surroundings: Surroundings): readonly Attention[] {
@@ -65,6 +68,12 @@ function accountItems(memory: Memory, account: AccountView, rules: Rules): Atten
   }
   if (!memory.pulse.accountOk) {
     items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });
+  }
+  const lost = Object.values(memory.orders).filter(({ state, sentMs }) =>
+    state === "unknown" && memory.pulse.nowMs - sentMs > UNKNOWN_PATIENCE_MS
+  );
+  if (lost.length > 0) {
+    items.push({ id: "orders_unknown", level: "warn", args: [lost.length, lost[0]!.ticker] });
   }
   const { lateScan } = memory.pulse;
   if (lateScan !== null) {

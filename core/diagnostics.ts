@@ -264,6 +264,7 @@ export type AccountItem =
   | "flattening"
   | "positions_unknown"
   | "exit_scan_late"
+  | "orders_unknown"
   | "nav_stale"
   | "nav_jump"
   | "ledger_mismatch"

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
+import type { StorageFault } from "../../core/types.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import { vet } from "../../core/risk/mod.ts";
@@ -24,6 +25,7 @@ import {
 } from "../fixtures.ts";
 import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
+import { say } from "../lanes.ts";
 import { publishedOf } from "../swarm/surfaces.ts";
 
 const SECOND = 1_000;
@@ -56,7 +58,7 @@ function memory(nowMs: number): Memory {
   return {
     ...blank,
     nav,
-    pulse: { ...blank.pulse, nowMs: nowMs - SECOND, accountMs: T0, accountOk: true },
+    pulse: { ...blank.pulse, phase: "run", nowMs: nowMs - SECOND, accountMs: T0, accountOk: true },
     holdings: { [KEY]: holding() },
     registry: { [KEY]: guard({ levels: levels({ slPx: 59_000 }), stop }) },
     orders: { "s-1": rests },
@@ -68,6 +70,7 @@ type Condition = {
   readonly afterMs?: number;
   readonly seen?: Partial<Observation>;
   readonly memory?: Partial<Memory>;
+  readonly storage?: StorageFault;
   /** Whether a stop that is due leaves the engine itself; the venue's own rests in any case. */
   readonly exits: boolean;
   /** Why an entry is refused; null: it is not. */
@@ -147,6 +150,7 @@ const CONDITIONS: readonly Condition[] = [
   },
   {
     name: "an order's outcome is unknown",
+    afterMs: 11 * SECOND,
     memory: {
       orders: {
         "s-1": memory(T0).orders["s-1"]!,
@@ -156,7 +160,10 @@ const CONDITIONS: readonly Condition[] = [
     exits: true,
     // Nothing more is opened in that symbol (order_unresolved, `world_test.ts`); others go on.
     entries: null,
-    shows: (all) => assert.equal(all.unknownOrders, 1),
+    shows: (all) => {
+      assert.equal(all.unknownOrders, 1);
+      assert.ok(all.attention.includes("orders_unknown"));
+    },
   },
   {
     name: "there is no book",
@@ -164,6 +171,27 @@ const CONDITIONS: readonly Condition[] = [
     exits: true,
     entries: null,
     shows: (all) => assert.equal(rowOf(all).mark_price, 58_900),
+  },
+  {
+    name: "the disk takes nothing",
+    storage: { what: "journal", why: "full" },
+    exits: true,
+    entries: "storage_failing",
+    shows: (all) => {
+      assert.ok(all.attention.includes("storage_failing"));
+      assert.equal(rowOf(all).mark_stale, false);
+    },
+  },
+  {
+    name: "a start has not read the account yet",
+    seen: { account: FAILED, faults: [FAULT] },
+    memory: { pulse: { ...memory(T0).pulse, phase: "wait_exchange" } },
+    exits: true,
+    entries: "nav_stale",
+    shows: (all) => {
+      assert.ok(all.attention.includes("starting"));
+      assert.equal(all.phase, "wait_exchange");
+    },
   },
   {
     name: "everything is down",
@@ -191,12 +219,34 @@ function shown(after: Memory, observation: Observation) {
     // The publisher keeps what was last read well.
     account: GOOD,
   };
+  const { runtime_diagnostics: diagnostics } = PROJECTIONS.diagnostics(published);
   return {
     positions_state: PROJECTIONS.positions_state(published),
     nav: PROJECTIONS.nav(published),
     attention: Object.keys(after.attention),
-    unknownOrders: PROJECTIONS.diagnostics(published).runtime_diagnostics.exchange.unknown_orders,
+    unknownOrders: diagnostics.exchange.unknown_orders,
+    phase: diagnostics.loop.phase,
   };
+}
+
+/** What a reader of the surfaces sees under this condition, in one line. */
+function rowOfTable(
+  { name, exits, entries }: Condition,
+  { positions_state: { read_ok, positions, age_s }, nav, attention, phase }: ReturnType<
+    typeof shown
+  >,
+): string {
+  const marks = positions.map(({ mark_stale }) => mark_stale ? "old mark" : "mark");
+  return [
+    name.padEnd(44),
+    exits ? "exits go" : "stop rests",
+    `entries ${entries ?? "go"}`,
+    `phase ${phase}`,
+    `read_ok ${read_ok} age ${age_s} s`,
+    `${positions.length} positions (${marks.join(" ")})`,
+    `NAV ${nav.nav} age ${nav.nav_age_s} s`,
+    attention.join(" ") || "no attention",
+  ].join(" | ");
 }
 
 for (const condition of CONDITIONS) {
@@ -207,7 +257,10 @@ for (const condition of CONDITIONS) {
       ...condition.seen,
     };
     const before = freeze({ ...memory(nowMs), ...condition.memory });
-    const step = protect({ memory: before, seen: observation, rules: RULES, past: PAST });
+    const step = protect({ memory: before, seen: observation, rules: RULES, past: PAST }, {
+      said: [],
+      storage: condition.storage ?? null,
+    });
     const left = step.commands.some((command) =>
       command.kind === "place" && command.order.kind === "market"
     );
@@ -222,6 +275,8 @@ for (const condition of CONDITIONS) {
     const verdict = vet(wish, world, RULES.limits);
     const reason = verdict.kind === "vetoed" ? verdict.vetoes[0]!.reason : null;
     assert.equal(reason, condition.entries, "entries");
-    condition.shows(shown(step.memory, observation));
+    const all = shown(step.memory, observation);
+    condition.shows(all);
+    say(rowOfTable(condition, all));
   });
 }

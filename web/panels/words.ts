@@ -147,6 +147,12 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
         : `last good read ${f.when(at, nowMs)}, ${f.age((nowMs - at) / 1_000)} ago`,
     };
   },
+  orders_unknown: ([count, ticker]) => ({
+    what: "Nobody knows what became of an order",
+    proof: `${f.count(n(count))} orders, ${
+      s(ticker)
+    } · nothing new in these symbols until it is known`,
+  }),
   exit_scan_late: ([gapMs, atMs], { nowMs }) => ({
     what: `Exits went unwatched for ${seconds(n(gapMs))} s`,
     proof: `until ${n(atMs) === null ? f.MISSING : f.when(n(atMs)!, nowMs)} · resting stops held`,
