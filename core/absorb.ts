@@ -4,16 +4,17 @@
  */
 import { unreachable } from "./assert.ts";
 import { keep, sortedEntries, sortedKeys } from "./dict.ts";
+import type { Close } from "./exits/episode.ts";
 import {
   bookFill,
   bookFunding,
-  type Close,
   type Executed,
   isBooked,
   markBooked,
   markVerified,
   type Origin,
 } from "./exits/ledger.ts";
+import { proveResult, tellGaps } from "./exits/proof.ts";
 import { noteAnswer } from "./exits/reconcile.ts";
 import { type Guard, levelsRow, register, tighten } from "./exits/registry.ts";
 import type { Memory } from "./memory.ts";
@@ -22,8 +23,16 @@ import type { Income, VenueEvent } from "./ports.ts";
 import { noteFill } from "./risk/tempo.ts";
 import { bookOrderTrade, hearOrder, type Order, questionOrder } from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
-import { type ExitReason, type Levels, positionKey, type Ticker, type Trade } from "./types.ts";
+import {
+  type Conditions,
+  type ExitReason,
+  type Levels,
+  positionKey,
+  type Ticker,
+  type Trade,
+} from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
+import { conditionsOf } from "./world.ts";
 
 /** Exits after which a symbol rests. */
 const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation", "unprotected"]);
@@ -32,6 +41,10 @@ const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation",
 export function absorb(work: Work): void {
   if (work.seen.gap) askForEverything(work);
   for (const event of work.seen.events) hear(work, event);
+  const { holdings } = work.memory;
+  const { gaps, events } = tellGaps(work.memory.gaps, { holdings, nowMs: work.seen.nowMs });
+  work.events.push(...events);
+  change(work, { gaps });
 }
 
 function hear(work: Work, event: VenueEvent): void {
@@ -83,6 +96,7 @@ function book(work: Work, trade: Trade): void {
     market,
     executed: executedOf(filled, trade),
     journey: memory.registry[positionKey(trade.ticker, trade.side)] ?? null,
+    conditions: trade.effect === "open" ? null : madeIn(work, trade.ticker),
   });
   work.events.push(...booking.events);
   change(work, {
@@ -107,6 +121,14 @@ function book(work: Work, trade: Trade): void {
   }
   if (trade.effect === "open" && route?.levels) registerLeg(work, trade, route.levels);
   if (booking.close !== null) rememberClose(work, booking.close, trade.id);
+  if (booking.ended !== null) {
+    change(work, { gaps: proveResult(work.memory.gaps, booking.ended, seen.nowMs) });
+  }
+}
+
+/** Of the tick before: NAV of now has not been read when a trade is booked. */
+function madeIn({ before, seen, past, rules }: Work, ticker: Ticker): Conditions {
+  return conditionsOf(before, { market: seen.market, past, rules }, ticker);
 }
 
 /** What the trade's order has executed in all; of an order that is not known, the trade alone. */
@@ -131,7 +153,8 @@ function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origi
     : route?.exitReason ?? guard?.exit?.reason ?? "external";
   return {
     intentId: order?.intentId ?? null,
-    strategyId: route?.strategyId ?? guard?.strategyId ?? null,
+    // What nobody of ours ordered is nobody's, whoever holds the leg.
+    strategyId: route?.strategyId ?? (order === undefined ? null : guard?.strategyId ?? null),
     exitReason,
     leverage: order?.leverage ?? 1,
   };
@@ -167,7 +190,8 @@ export function rememberClose(work: Work, close: Close, tradeId: number): void {
   const { closes, tempo } = work.memory;
   const { keepClosesCount } = work.rules.loop;
   const key = `${close.ticker}:${close.side}:${close.closedMs}:${tradeId}`;
-  const next = { ...closes, [key]: close };
+  const conditions = close.conditions ?? madeIn(work, close.ticker);
+  const next = { ...closes, [key]: { ...close, conditions } };
   const oldest = Object.keys(next)[0]!;
   const kept = Object.keys(next).length > keepClosesCount
     ? keep(next, (_value, name) => name !== oldest)

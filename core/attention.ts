@@ -1,6 +1,7 @@
 /** What an operator must know now: one list for the page, `status` and alerts. */
 import type { AccountItem, Attention } from "./diagnostics.ts";
 import { sortedEntries, sortedKeys } from "./dict.ts";
+import { GAP_SHOWN_MS } from "./exits/proof.ts";
 import { isFresh, levelDue } from "./exits/scan.ts";
 import { rivalIds } from "./ids.ts";
 import type { Memory } from "./memory.ts";
@@ -35,6 +36,7 @@ export function attentionOf(memory: Memory, surroundings: Surroundings): readonl
     ...lossItems(world.account, rules),
     ...tailItems(world, rules),
     ...legItems(memory, market, rules),
+    ...gapItems(memory),
   ];
   return [...items, ...modeItems(world.mode, items)];
 }
@@ -182,6 +184,15 @@ function struggles(key: PositionKey, { urgent, step, failures, makerEnd }: Route
   if (!isForced && failures === 0) return [];
   const level = failures >= REFUSED_MAX_COUNT ? "critical" : "warn";
   return [{ id: `exit_forced:${key}`, level, args: [failures, makerEnd] }];
+}
+
+/** Results that book, lots and venue do not agree on, for a day. */
+function gapItems({ gaps, pulse }: Memory): Attention[] {
+  return sortedEntries(gaps).flatMap(([key, { venueUsd, parcelsUsd, atMs, told }]): Attention[] =>
+    !told || pulse.nowMs - atMs >= GAP_SHOWN_MS
+      ? []
+      : [{ id: `pnl_mismatch:${key}`, level: "warn", args: [venueUsd, parcelsUsd] }]
+  );
 }
 
 function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {

@@ -294,7 +294,8 @@ export type LegItem =
   | "adopted"
   | "adjusted"
   | "exit_due"
-  | "exit_forced";
+  | "exit_forced"
+  | "pnl_mismatch";
 
 export type AttentionLevel = "info" | "warn" | "critical";
 /** Something an operator must know, for as long as it is true. */

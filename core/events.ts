@@ -2,7 +2,16 @@
  * What a tick did, in words: every event becomes a row of exactly one log file (`state/telemetry`)
  * and, except for vetoes and decisions, a part of the journal row of its tick.
  */
-import type { Effect, ExitReason, Levels, PositionKey, Side, Ticker } from "./types.ts";
+import type {
+  Conditions,
+  Earned,
+  Effect,
+  ExitReason,
+  Levels,
+  PositionKey,
+  Side,
+  Ticker,
+} from "./types.ts";
 import type { Income, OrderStatus, RejectCode } from "./ports.ts";
 
 /** One intent that did not become an order: every failing gate with what it saw and what it allows. */
@@ -179,12 +188,20 @@ export type EngineEvent =
     readonly px: number;
     readonly closedLots: number;
     readonly realizedUsd: number;
+    /** Of this trade. */
     readonly feeUsd: number;
+    /** Shares of the lots that went; null where the book held none. */
+    readonly entryFeesUsd: number | null;
+    readonly fundingUsd: number | null;
+    readonly netUsd: number | null;
+    readonly earned: readonly Earned[];
+    readonly conditions: Conditions | null;
     readonly lotsBefore: number;
     readonly lotsAfter: number;
     readonly strategyId: string | null;
     readonly exitReason: ExitReason;
-    readonly episodeId: string;
+    /** Null: the book held nothing, the venue closed it all the same. */
+    readonly episodeId: string | null;
     readonly final: boolean;
     readonly atMs: number;
   }
@@ -200,6 +217,8 @@ export type EngineEvent =
     readonly feesUsd: number;
     readonly fundingUsd: number;
     readonly exitReason: ExitReason;
+    readonly earned: readonly Earned[];
+    readonly conditions: Conditions | null;
     readonly maxLots: number;
     /** Averages over all that was opened and closed; null where the book saw no trade of it. */
     readonly entryPx: number | null;
@@ -211,6 +230,16 @@ export type EngineEvent =
     readonly mfeFrac: number | null;
     readonly maeFrac: number | null;
     readonly rMultiple: number | null;
+  }
+  | {
+    readonly kind: "pnl_mismatch";
+    readonly key: PositionKey;
+    /** The newest episode that it comes from. */
+    readonly episodeId: string;
+    /** What the venue says more than the book, and what the lots do, before fees. */
+    readonly venueUsd: number;
+    readonly parcelsUsd: number;
+    readonly closedUsd: number;
   }
   | RouteRef & {
     readonly kind: "route_decision";

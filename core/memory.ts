@@ -4,7 +4,9 @@
  * checkpoint gives back the memory of the last row.
  */
 import { type Counters, EMPTY_COUNTERS } from "./diagnostics.ts";
-import type { Booked, Close, Holdings } from "./exits/ledger.ts";
+import type { Close } from "./exits/episode.ts";
+import type { Booked, Holdings } from "./exits/ledger.ts";
+import type { Gaps } from "./exits/proof.ts";
 import type { Differences } from "./exits/reconcile.ts";
 import type { Registry } from "./exits/registry.ts";
 import type { Lineage } from "./ids.ts";
@@ -102,6 +104,8 @@ export type Memory = {
   readonly routing: Dict<RoutingRecord>;
   readonly routerHealth: RouterHealth;
   readonly closes: Dict<Close>;
+  /** Legs whose result is not what the venue says it is. */
+  readonly gaps: Gaps;
   /** Since when each attention item has been true. */
   readonly attention: Dict<number>;
 };
@@ -110,7 +114,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 8;
+export const MEMORY_FORM = 9;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -165,6 +169,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     routing: {},
     routerHealth: CALM_ROUTER,
     closes: {},
+    gaps: {},
     attention: {},
   };
 }

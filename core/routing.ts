@@ -3,6 +3,7 @@
  * what was tuned make of it. Worked out when a route begins, and for whoever looks.
  */
 import { sortedKeys } from "./dict.ts";
+import { netUsd } from "./exits/episode.ts";
 import type { Memory } from "./memory.ts";
 import type { Past } from "./past.ts";
 import { rangeRegime } from "./regimes.ts";
@@ -17,10 +18,9 @@ import { effectivenessAt, EMPTY_RECORD, type RoutingRecord } from "./router/reco
 import { suggest, type Suggestion } from "./router/suggest.ts";
 import { applySuggestion, biasOf, tunedPolicy } from "./router/tuning.ts";
 import { type Whole, wholeOf } from "./router/whole.ts";
-import type { RiskMode } from "./risk/mode.ts";
 import { GENERIC_BUCKET } from "./router/rules.ts";
 import type { Rules } from "./rules.ts";
-import type { Dict, Ticker } from "./types.ts";
+import type { Dict, RiskMode, Ticker } from "./types.ts";
 import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "./units.ts";
 import { change, type Work } from "./work.ts";
 
@@ -213,6 +213,6 @@ function profitsByTicker(closes: Memory["closes"], nowMs: number): Dict<number |
 
 /** One closed episode as a sample of its hour. */
 export function hourSample(close: Memory["closes"][string]): HourSample {
-  const { closedMs: atMs, realizedUsd, feesUsd, fundingUsd, usd } = close;
-  return { atMs, profitUsd: realizedUsd - feesUsd + fundingUsd, usd, slippageBps: null };
+  const { closedMs: atMs, usd } = close;
+  return { atMs, profitUsd: netUsd(close), usd, slippageBps: null };
 }

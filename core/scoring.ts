@@ -1,4 +1,5 @@
 /** What every symbol's trades and routing come to in one number: for the surface and the router. */
+import { netUsd } from "./exits/episode.ts";
 import { type Expectancy, expectancyOf } from "./intel/expectancy.ts";
 import { type Score, scoreSymbol } from "./intel/scores.ts";
 import type { Memory } from "./memory.ts";
@@ -14,7 +15,7 @@ export function recentTrades({ closes, pulse }: Pick<Memory, "closes" | "pulse">
   const trades = Object.values(closes).map((close) => ({
     ticker: close.ticker,
     closedMs: close.closedMs,
-    pnlUsd: close.realizedUsd - close.feesUsd + close.fundingUsd,
+    pnlUsd: netUsd(close),
   }));
   return expectancyOf(trades, { nowMs: pulse.nowMs, lookbackMs: LOOKBACK_HOURS * MS_PER_HOUR });
 }

@@ -266,6 +266,7 @@ function rowOf(entry: Entry, world: World) {
       leverage: entry.leverage,
       open_positions: world.legsCount,
       open_qty: leg?.qty ?? 0,
+      legs_at_entry_count: Object.values(world.legs).filter(({ atMark }) => !atMark).length,
       gross_usd: world.grossUsd,
       symbol_usd: world.symbolUsd[entry.ticker] ?? 0,
       tier_usd: world.tierUsd[entry.tier] ?? 0,

@@ -135,6 +135,29 @@ export type Reduce = {
 
 export type Intent = Entry | Reduce;
 
+export const RISK_MODES = ["OK", "WARN", "DEFENSIVE", "HALTED"] as const;
+export type RiskMode = (typeof RISK_MODES)[number];
+
+/** What a trade was made in; regimes count from 0 (calm) to 3. */
+export type Conditions = {
+  /** How wild the symbol was, by its true range; null while its history is short. */
+  readonly range: number | null;
+  /** How deep the account's drawdown was; null where that was unknown. */
+  readonly drawdown: number | null;
+  readonly mode: RiskMode;
+};
+
+/** What lots of one strategy have come to when they were closed; costs are positive, funding has its sign. */
+export type Earned = {
+  readonly strategyId: string | null;
+  readonly lots: number;
+  /** Against the prices they were opened at, before fees. */
+  readonly realizedUsd: number;
+  readonly entryFeesUsd: number;
+  readonly exitFeesUsd: number;
+  readonly fundingUsd: number;
+};
+
 /** Proof that risk agreed. Minted in `risk/mod.ts` only; the router takes nothing else. */
 export type Approved<I extends Intent = Intent> = Brand<I, "Approved">;
 

@@ -21,6 +21,8 @@ export type Step = {
 
 export type Work = {
   memory: Memory;
+  /** As it stood before this step: what trades that are told now were made in. */
+  readonly before: Memory;
   readonly seen: Observation;
   readonly rules: Rules;
   readonly past: Past;
@@ -37,7 +39,7 @@ export type StepInput = {
 };
 
 export function begin(input: StepInput): Work {
-  return { ...input, commands: [], events: [] };
+  return { ...input, before: input.memory, commands: [], events: [] };
 }
 
 export function finish({ memory, commands, events }: Work): Step {

@@ -1,16 +1,27 @@
 /** The world a risk check sees: exposures at marks, with everything that is under way reserved. */
-import { sortedEntries, sortedKeys } from "./dict.ts";
+import { keep, sortedEntries, sortedKeys } from "./dict.ts";
+import { DIFFERENCE_PATIENCE_MS } from "./exits/reconcile.ts";
 import { rivalIds } from "./ids.ts";
-import { lotsToUsd, unitsToNumber } from "./increments.ts";
+import { unitsToNumber } from "./increments.ts";
 import type { Memory } from "./memory.ts";
 import { viewAccount } from "./nav.ts";
 import type { Past } from "./past.ts";
 import type { MarketView } from "./ports.ts";
+import { drawdownRegime, rangeBucket } from "./regimes.ts";
 import type { Leg, Tradable, World } from "./risk/check.ts";
 import type { Limits } from "./risk/limits.ts";
-import { revokesEntries, riskMode } from "./risk/mode.ts";
+import { type ModeInputs, type ModeView, revokesEntries, riskMode } from "./risk/mode.ts";
 import type { Rules } from "./rules.ts";
-import type { Approved, Dict, Entry, PositionKey, Side, Ticker, Tier } from "./types.ts";
+import type {
+  Approved,
+  Conditions,
+  Dict,
+  Entry,
+  PositionKey,
+  Side,
+  Ticker,
+  Tier,
+} from "./types.ts";
 import { positionKey, signOf } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
 
@@ -22,6 +33,8 @@ export type Exposure = {
   readonly usd: number;
   /** In base units; 0 for what is not held yet. */
   readonly qty: number;
+  /** False: no mark was known, it counts at its entry. */
+  readonly atMark: boolean;
   readonly strategyId: string | null;
 };
 
@@ -42,13 +55,6 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
   const { pulse, nav, operator, tempo } = memory;
   const { book, bad } = bookOf(memory, view, rules);
   const account = viewAccount(nav, pulse.nowMs, rules.nav);
-  const positionsKnown = pulse.accountOk && Object.keys(memory.differences).length === 0;
-  const inputs = {
-    account,
-    positionsKnown,
-    badPositionsCount: bad.length,
-    routerWarning: memory.routerHealth.warning,
-  };
   const exposures = exposuresOf(book, rules.limits);
   return {
     ...exposures,
@@ -57,8 +63,8 @@ export function worldOf(memory: Memory, { market: view, past, rules }: Surroundi
     operator: operator.state,
     storage: pulse.storage,
     rivals: rivalIds(sortedKeys(memory.strangers), memory.lineage),
-    mode: riskMode(inputs, rules.limits),
-    positionsKnown,
+    mode: modeOf(memory, { account, badPositionsCount: bad.length }, rules),
+    positionsKnown: arePositionsKnown(memory),
     badPositions: bad,
     nakedLegs: nakedLegsOf(memory),
     tempo,
@@ -76,6 +82,41 @@ function nakedLegsOf({ registry, pulse }: Memory): readonly PositionKey[] {
   ).map(([key]) => key);
 }
 
+function modeOf(
+  memory: Memory,
+  account: Pick<ModeInputs, "account" | "badPositionsCount">,
+  rules: Rules,
+): ModeView {
+  const { routerHealth: { warning: routerWarning } } = memory;
+  const positionsKnown = arePositionsKnown(memory);
+  return riskMode({ ...account, positionsKnown, routerWarning }, rules.limits);
+}
+
+function arePositionsKnown({ pulse, differences }: Memory): boolean {
+  return pulse.accountOk && Object.keys(differences).length === 0;
+}
+
+/** What a trade of this instant is made in: a small part of the world, cheap enough for each one. */
+export function conditionsOf(
+  memory: Memory,
+  { market: view, past, rules }: Surroundings,
+  ticker: Ticker,
+): Conditions {
+  const { nowMs } = memory.pulse;
+  const account = viewAccount(memory.nav, nowMs, rules.nav);
+  const badPositionsCount = bookOf(memory, view, rules).bad.length;
+  // A difference of this very moment is the trade itself, on its way to the book.
+  const differences = keep(
+    memory.differences,
+    ({ sinceMs }) => nowMs - sinceMs >= DIFFERENCE_PATIENCE_MS,
+  );
+  return {
+    range: rangeBucket(past.regimes.range(ticker)?.frac ?? null),
+    drawdown: drawdownRegime(account.ddFrac),
+    mode: modeOf({ ...memory, differences }, { account, badPositionsCount }, rules).mode,
+  };
+}
+
 /** True when entries that are under way must be taken back as well. */
 export function entriesRevoked({ nav, pulse }: Memory, rules: Rules): boolean {
   return pulse.storage !== null ||
@@ -90,7 +131,7 @@ export function reserveEntry(
 ): World {
   const { ticker, side, tier, grossUsd: usd, strategyId } = entry;
   const sums = mutable(world);
-  add(sums, { ticker, side, tier, usd, qty: 0, strategyId }, rules.limits);
+  add(sums, { ticker, side, tier, usd, qty: 0, atMark: true, strategyId }, rules.limits);
   return { ...world, ...sums, tail: past.tails.view(netUsdOf(sums.legs), world.nowMs) };
 }
 
@@ -109,6 +150,7 @@ export function withoutLeg(
     tier: rules.universe[other.ticker]?.tier ?? "ALT-EXT",
     usd: other.notionalUsd,
     qty: other.qty,
+    atMark: other.atMark,
     strategyId: other.strategyId,
   }));
   const exposures = exposuresOf(book, rules.limits);
@@ -154,7 +196,7 @@ function mutable({ grossUsd, legsCount, ...sums }: Exposures): Sums {
 }
 
 function add(sums: Sums, exposure: Exposure, limits: Pick<Limits, "of">): void {
-  const { ticker, side, tier, usd, qty, strategyId } = exposure;
+  const { ticker, side, tier, usd, qty, atMark, strategyId } = exposure;
   const key = positionKey(ticker, side);
   const known = sums.legs[key];
   sums.grossUsd += usd;
@@ -167,7 +209,9 @@ function add(sums: Sums, exposure: Exposure, limits: Pick<Limits, "of">): void {
     ticker,
     side,
     notionalUsd: (known?.notionalUsd ?? 0) + usd,
-    qty: (known?.qty ?? 0) + qty,
+    // One of them is held; what is under way holds nothing yet.
+    qty: Math.max(known?.qty ?? 0, qty),
+    atMark: atMark && (known?.atMark ?? true),
     strategyId: known?.strategyId ?? strategyId,
   };
   if (known !== undefined) return;
@@ -184,6 +228,23 @@ export function netUsdOf(legs: World["legs"]): Dict<number> {
   return net;
 }
 
+/** What a quantity is worth, and at which price. */
+export type Worth = {
+  readonly usd: number;
+  readonly px: number;
+  /** False: no mark is known, so that it counts at another price. */
+  readonly atMark: boolean;
+};
+
+/** Worth at the mark; at the other price only where there is no usable mark, and then it says so. */
+export function worthOf(
+  { qty, markPx, otherPx }: { qty: number; markPx: number | null; otherPx: number | null },
+): Worth | null {
+  const atMark = markPx !== null && markPx > 0;
+  const px = atMark ? markPx : otherPx;
+  return px === null || !(px > 0) ? null : { usd: qty * px, px, atMark };
+}
+
 type Book = { readonly book: readonly Exposure[]; readonly bad: readonly PositionKey[] };
 
 /** What is held and what is under way, at marks; legs nobody can value are told apart. */
@@ -192,26 +253,25 @@ function bookOf(memory: Memory, view: MarketView, rules: Rules): Book {
   const bad: PositionKey[] = [];
   const put = (
     leg: { ticker: Ticker; side: Side; strategyId: string | null },
-    { lots, isHeld, fallbackPx }: { lots: number; isHeld: boolean; fallbackPx: number | null },
+    { lots, isHeld, otherPx }: { lots: number; isHeld: boolean; otherPx: number | null },
   ) => {
     const { ticker, side, strategyId } = leg;
     const market = view.market(ticker);
-    const px = view.mark(ticker)?.px ?? fallbackPx;
-    if (market === null || px === null || !(px > 0)) {
-      return void bad.push(positionKey(ticker, side));
-    }
+    const qty = market === null ? null : unitsToNumber(lots, market.lot);
+    const markPx = view.mark(ticker)?.px ?? null;
+    const worth = qty === null ? null : worthOf({ qty, markPx, otherPx });
+    if (qty === null || worth === null) return void bad.push(positionKey(ticker, side));
     const tier = rules.universe[ticker]?.tier ?? "ALT-EXT";
-    const usd = lotsToUsd(lots, { px, lot: market.lot });
-    const qty = isHeld ? unitsToNumber(lots, market.lot) : 0;
-    book.push({ ticker, side, tier, usd, qty, strategyId });
+    const { usd, atMark } = worth;
+    book.push({ ticker, side, tier, usd, qty: isHeld ? qty : 0, atMark, strategyId });
   };
   for (const holding of Object.values(memory.holdings)) {
-    put(holding, { lots: holding.lots, isHeld: true, fallbackPx: holding.entryPx });
+    put(holding, { lots: holding.lots, isHeld: true, otherPx: holding.entryPx });
   }
   for (const route of Object.values(memory.routes)) {
     if (route.effect === "close") continue;
     const lots = route.lots - route.filledLots;
-    put(route, { lots, isHeld: false, fallbackPx: route.decisionMidPx });
+    put(route, { lots, isHeld: false, otherPx: route.decisionMidPx });
   }
   return { book, bad };
 }

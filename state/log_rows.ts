@@ -4,7 +4,9 @@
  */
 import { unreachable } from "../core/assert.ts";
 import type { DecisionEvent, EngineEvent, EventKind } from "../core/events.ts";
-import type { Effect, Side, Ticker } from "../core/types.ts";
+import { netUsd } from "../core/exits/episode.ts";
+import { earnedNetUsd } from "../core/exits/parcels.ts";
+import type { Conditions, Earned, Effect, Side, Ticker } from "../core/types.ts";
 import { type PositionMode, spellingOf } from "../core/router/position_side.ts";
 import { MS_PER_SECOND } from "../core/units.ts";
 import { routeRow } from "./route_rows.ts";
@@ -50,6 +52,7 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   exit_trigger: "exit_events",
   registry: "exit_events",
   adjustment: "exit_events",
+  pnl_mismatch: "exit_events",
   account_rule: "account_events",
   operator: "account_events",
   income: "account_events",
@@ -187,13 +190,17 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         closed_qty: qty(view, event.ticker, event.closedLots),
         realizedPnlUsd: event.realizedUsd,
         fees_total: event.feeUsd,
-        net_pnl_usd: event.realizedUsd - event.feeUsd,
+        entry_fees_usd: event.entryFeesUsd,
+        funding_usd: event.fundingUsd,
+        net_pnl_usd: event.netUsd,
+        by_strategy: earnedRows(event.earned, event.ticker, view),
         position_size_before: qty(view, event.ticker, event.lotsBefore),
         position_size_after: qty(view, event.ticker, event.lotsAfter),
         strategy: event.strategyId,
         exit_reason: event.exitReason,
         episode_id: event.episodeId,
         final: event.final,
+        regime: regimeRow(event.conditions),
       };
     case "route_decision":
     case "order_requote":
@@ -215,8 +222,10 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         realized_usd: event.realizedUsd,
         fees_usd: event.feesUsd,
         funding_usd: event.fundingUsd,
-        net_usd: event.realizedUsd - event.feesUsd + event.fundingUsd,
+        net_usd: netUsd(event),
         exit_reason: event.exitReason,
+        by_strategy: earnedRows(event.earned, event.ticker, view),
+        regime: regimeRow(event.conditions),
         qty_max: qty(view, event.ticker, event.maxLots),
         entry_vwap: event.entryPx,
         exit_vwap: event.exitPx,
@@ -249,6 +258,14 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         to_lots: event.toLots,
         price: event.px,
         source: event.source,
+      };
+    case "pnl_mismatch":
+      return {
+        position_key: event.key,
+        episode_id: event.episodeId,
+        venue_minus_book_usd: event.venueUsd,
+        lots_minus_book_usd: event.parcelsUsd,
+        closed_usd: event.closedUsd,
       };
     case "account_rule":
       return { rule: event.rule, nav: event.navUsd, note: event.note };
@@ -302,6 +319,25 @@ function decisionRow({ inputs, ...event }: DecisionEvent): Row {
 
 function secondsOf(ms: number | null): number | null {
   return ms === null ? null : ms / MS_PER_SECOND;
+}
+
+/** Who earned what of a close, first in first out; the parts of an episode add up to it. */
+function earnedRows(earned: readonly Earned[], ticker: Ticker, view: Markets): readonly Row[] {
+  return earned.map((one) => ({
+    strategy: one.strategyId,
+    qty: qty(view, ticker, one.lots),
+    realized_usd: one.realizedUsd,
+    entry_fees_usd: one.entryFeesUsd,
+    exit_fees_usd: one.exitFeesUsd,
+    funding_usd: one.fundingUsd,
+    net_usd: earnedNetUsd(one),
+  }));
+}
+
+/** What a trade was made in; null where nobody saw it. */
+function regimeRow(conditions: Conditions | null): Row | null {
+  if (conditions === null) return null;
+  return { atr: conditions.range, dd: conditions.drawdown, risk_mode: conditions.mode };
 }
 
 /** A resting stop or target: it closes whatever the leg holds when it triggers. */

@@ -1,5 +1,6 @@
 /** One constructor per thing, every option defaulted: a test names only what it is about. */
 import type { Holding } from "../core/exits/ledger.ts";
+import type { Parcel } from "../core/exits/parcels.ts";
 import type { Guard } from "../core/exits/registry.ts";
 import { exitRules, exitsShape } from "../core/exits/registry.ts";
 import type { NewOrder } from "../core/ports.ts";
@@ -129,12 +130,28 @@ export function trade(changes: Partial<Trade> = {}): Trade {
   };
 }
 
-export function holding(changes: Partial<Holding> = {}): Holding {
+/** Lots of one entry, as big as the leg they are all of. */
+export function parcel(changes: Partial<Parcel> = {}): Parcel {
   return {
-    ticker: BTC,
     side: "LONG",
     lots: 5,
-    entryPx: 60_000,
+    px: 60_000,
+    atMs: T0,
+    strategyId: "s1",
+    intentId: "e-1",
+    feeUsd: 0,
+    fundingUsd: 0,
+    ...changes,
+  };
+}
+
+export function holding(changes: Partial<Holding> = {}): Holding {
+  const { side = "LONG", lots = 5, entryPx = 60_000, strategyId = "s1" } = changes;
+  return {
+    ticker: BTC,
+    side,
+    lots,
+    entryPx,
     leverage: 1,
     episodeId: `BTCUSDT:LONG:${T0}`,
     strategyId: "s1",
@@ -148,6 +165,9 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     maxLots: 5,
     opened: { lots: 5, pxLots: 300_000 },
     closed: { lots: 0, pxLots: 0 },
+    parcels: [parcel({ side, lots, px: entryPx, strategyId })],
+    earned: [],
+    venueUsd: 0,
     ...changes,
   };
 }

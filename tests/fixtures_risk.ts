@@ -102,6 +102,7 @@ export function leg(changes: Partial<Leg> = {}): Leg {
     side: "LONG",
     notionalUsd: 100,
     qty: 1,
+    atMark: true,
     strategyId: "other",
     ...changes,
   };

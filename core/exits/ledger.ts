@@ -5,8 +5,20 @@
  */
 import { lotsToUsd, unitsToNumber } from "../increments.ts";
 import type { EngineEvent } from "../events.ts";
-import type { Dict, ExitReason, Market, PositionKey, Side, Ticker, Trade } from "../types.ts";
-import { positionKey, signOf } from "../types.ts";
+import type {
+  Conditions,
+  Earned,
+  Effect,
+  ExitReason,
+  Market,
+  PositionKey,
+  Side,
+  Ticker,
+  Trade,
+} from "../types.ts";
+import { buys, positionKey, signOf } from "../types.ts";
+import { addTo, type Close, endEpisode, type Journey, NO_SUM, type Sum } from "./episode.ts";
+import { addEarned, type Closed, deal, fundParcels, type Parcel, totalOf } from "./parcels.ts";
 
 /** One open leg. An episode lasts from flat to flat. */
 export type Holding = {
@@ -30,19 +42,13 @@ export type Holding = {
   /** All that was opened and closed in this episode. */
   readonly opened: Sum;
   readonly closed: Sum;
+  /** What is open by entry, oldest first: it adds up to `lots`. */
+  readonly parcels: readonly Parcel[];
+  /** What has been closed in this episode, by strategy. */
+  readonly earned: readonly Earned[];
+  /** Results of its trades as the venue tells them: the other opinion on `realizedUsd`. */
+  readonly venueUsd: number;
 };
-
-/** Lots and their sum of price times lots. */
-export type Sum = { readonly lots: number; readonly pxLots: number };
-export const NO_SUM: Sum = { lots: 0, pxLots: 0 };
-
-function plus({ lots, pxLots }: Sum, more: { lots: number; px: number }): Sum {
-  return { lots: lots + more.lots, pxLots: pxLots + more.px * more.lots };
-}
-
-function averageOf({ lots, pxLots }: Sum): number | null {
-  return lots === 0 ? null : pxLots / lots;
-}
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
 
@@ -84,36 +90,22 @@ export type Origin = {
   readonly leverage: number;
 };
 
-/** One closed episode, kept for expectancy, performance and the report. */
-export type Close = {
-  readonly ticker: Ticker;
-  readonly side: Side;
-  readonly strategyId: string | null;
-  readonly reason: ExitReason;
-  readonly openedMs: number;
-  readonly closedMs: number;
-  readonly realizedUsd: number;
-  readonly feesUsd: number;
-  readonly fundingUsd: number;
-  /** Dollars that were closed, at their prices. */
-  readonly usd: number;
-  /** Net result in multiples of what was at risk at the first stop; null without a stop. */
-  readonly rMultiple: number | null;
-};
-
-/** What is known of a leg besides its trades: how far it went, and the levels it began with. */
-export type Journey = {
-  readonly bestPx: number;
-  readonly worstPx: number;
-  readonly levels: { readonly slPx: number | null; readonly tpPx: number | null };
-};
-
 export type Booking = {
   readonly holdings: Holdings;
   readonly events: readonly EngineEvent[];
   readonly close: Close | null;
+  /** The leg as it ended, when this trade ended it. */
+  readonly ended: Holding | null;
   /** Gross result of the part that was closed; fees stand beside it. */
   readonly realizedUsd: number;
+};
+
+/** What is known beside the trade itself. */
+type Sight = {
+  readonly market: Market;
+  readonly journey: Journey | null;
+  /** Of a trade that closes. */
+  readonly conditions: Conditions | null;
 };
 
 /** What an order has executed in all, this trade included. */
@@ -129,7 +121,7 @@ export function bookFill(
   holdings: Holdings,
   trade: Trade,
   origin: Origin,
-  { market, executed, journey }: { market: Market; executed: Executed; journey: Journey | null },
+  { executed, ...sight }: Sight & { executed: Executed },
 ): Booking {
   const key = positionKey(trade.ticker, trade.side);
   const held = holdings[key];
@@ -153,19 +145,38 @@ export function bookFill(
     exitReason: trade.effect === "close" ? origin.exitReason : null,
     atMs: trade.atMs,
   };
-  if (trade.effect === "open") {
-    const opened = { ...holdings, [key]: openLeg(held, trade, origin) };
-    return { holdings: opened, events: [fill], close: null, realizedUsd: 0 };
+  const mark = closeMark({ effect: trade.effect, ...moved(held, trade) });
+  if (mark === null) {
+    const opened = { ...holdings, [key]: openLeg(held, trade, origin, sight) };
+    return { holdings: opened, events: [fill], close: null, ended: null, realizedUsd: 0 };
   }
-  const closing = closeLeg(held, trade, origin, { market, journey });
+  const { left, events, ...closing } = held === undefined
+    ? closeNothing(trade, origin, sight)
+    : closeLeg(held, trade, origin, { ...sight, mark });
   const { [key]: _flat, ...others } = holdings;
-  const rest = closing.left === null ? others as Holdings : { ...holdings, [key]: closing.left };
-  return {
-    holdings: rest,
-    events: [fill, ...closing.events],
-    close: closing.close,
-    realizedUsd: closing.realizedUsd,
-  };
+  const rest = left === null ? others as Holdings : { ...holdings, [key]: left };
+  return { ...closing, holdings: rest, events: [fill, ...events] };
+}
+
+/** A trade that closes: every one has its row, and the one after which nothing is held says so. */
+export type CloseMark = "part" | "final";
+
+const HALF_LOT = 0.5;
+
+/** Whether a trade closes, and whether it is the last of its leg; null: it writes no closing row. */
+export function closeMark(
+  { effect, lotsBefore, lotsAfter }: { effect: Effect; lotsBefore: number; lotsAfter: number },
+): CloseMark | null {
+  if (effect === "open") return null;
+  const isFlat = Math.abs(lotsAfter) < HALF_LOT || lotsBefore * lotsAfter < 0;
+  return isFlat ? "final" : "part";
+}
+
+/** What a trade does to the size of its leg; nothing that closes takes more than there is. */
+function moved(held: Holding | undefined, { effect, lots }: Trade) {
+  const lotsBefore = held?.lots ?? 0;
+  const lotsAfter = effect === "open" ? lotsBefore + lots : Math.max(0, lotsBefore - lots);
+  return { lotsBefore, lotsAfter };
 }
 
 /** Unrealised result of a leg at a price. */
@@ -184,7 +195,13 @@ export function episodeName(key: PositionKey, openedMs: number): string {
   return `${key}:${openedMs}`;
 }
 
-function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holding {
+function openLeg(
+  held: Holding | undefined,
+  trade: Trade,
+  origin: Origin,
+  { market }: Sight,
+): Holding {
+  const { parcels } = dealt(held, trade, origin, market);
   if (held === undefined) {
     const key = positionKey(trade.ticker, trade.side);
     return {
@@ -203,8 +220,11 @@ function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holdi
       fundingUsd: 0,
       closedUsd: 0,
       maxLots: trade.lots,
-      opened: plus(NO_SUM, trade),
+      opened: addTo(NO_SUM, trade),
       closed: NO_SUM,
+      parcels,
+      earned: [],
+      venueUsd: 0,
     };
   }
   const lots = held.lots + trade.lots;
@@ -215,43 +235,79 @@ function openLeg(held: Holding | undefined, trade: Trade, origin: Origin): Holdi
     feesUsd: held.feesUsd + trade.feeUsd,
     updatedMs: trade.atMs,
     maxLots: Math.max(held.maxLots, lots),
-    opened: plus(held.opened, trade),
+    opened: addTo(held.opened, trade),
+    parcels,
   };
 }
 
-type Closing = {
-  readonly left: Holding | null;
-  readonly realizedUsd: number;
-  readonly close: Close | null;
-  readonly events: readonly EngineEvent[];
-};
+/** The trade among the parcels of its leg; one that closes never opens any. */
+function dealt(held: Holding | undefined, trade: Trade, origin: Origin, market: Market) {
+  const { lots, px, feeUsd, atMs, effect } = trade;
+  const { strategyId, intentId } = origin;
+  const side = buys(trade.side, effect) ? "LONG" as const : "SHORT" as const;
+  const made = { side, lots, px, feeUsd, atMs, strategyId, intentId };
+  return deal(held?.parcels ?? [], { ...made, closeOnly: effect === "close" }, market.lot);
+}
+
+type Closing = Omit<Booking, "holdings"> & { readonly left: Holding | null };
+
+/**
+ * A close without a leg happens when the venue liquidated or a human traded: the venue's own figure
+ * is all there is, and reconciliation brings the book back to the venue's truth.
+ */
+function closeNothing(trade: Trade, origin: Origin, { conditions }: Sight): Closing {
+  const { realizedUsd } = trade;
+  const row = closeRow(trade, origin, { held: null, realizedUsd, closed: null, conditions });
+  return { left: null, realizedUsd, close: null, ended: null, events: [row] };
+}
 
 function closeLeg(
-  held: Holding | undefined,
+  held: Holding,
   trade: Trade,
   origin: Origin,
-  { market, journey }: { market: Market; journey: Journey | null },
+  { mark, ...sight }: Sight & { mark: CloseMark },
 ): Closing {
-  const exitReason = origin.exitReason ?? "external";
-  if (held === undefined) {
-    // A close without a leg happens when the venue liquidated or a human traded: the venue's own
-    // figure is all there is, and reconciliation brings the book back to the venue's truth.
-    return { left: null, realizedUsd: trade.realizedUsd, close: null, events: [] };
-  }
-  const closedLots = Math.min(held.lots, trade.lots);
+  const { market, conditions } = sight;
+  const { parcels, closed } = dealt(held, trade, origin, market);
+  const { lotsBefore, lotsAfter } = moved(held, trade);
+  const closedLots = lotsBefore - lotsAfter;
   const gain = signOf(held.side) * (trade.px - held.entryPx);
   const realizedUsd = gain * unitsToNumber(closedLots, market.lot);
-  const lotsAfter = held.lots - closedLots;
   const after: Holding = {
     ...held,
     lots: lotsAfter,
     realizedUsd: held.realizedUsd + realizedUsd,
     feesUsd: held.feesUsd + trade.feeUsd,
     closedUsd: held.closedUsd + trade.px * unitsToNumber(closedLots, market.lot),
-    closed: plus(held.closed, { lots: closedLots, px: trade.px }),
+    closed: addTo(held.closed, { lots: closedLots, px: trade.px }),
+    parcels,
+    earned: (closed?.earned ?? []).reduce(addEarned, held.earned),
+    venueUsd: held.venueUsd + trade.realizedUsd,
     updatedMs: trade.atMs,
   };
-  const closeRow: EngineEvent = {
+  const row = closeRow(trade, origin, { held, realizedUsd, closed, conditions });
+  if (mark === "part") {
+    return { left: after, realizedUsd, close: null, ended: null, events: [row] };
+  }
+  const reason = origin.exitReason ?? "external";
+  const { close, event } = endEpisode(after, reason, { closedMs: trade.atMs, ...sight });
+  return { left: null, realizedUsd, close, ended: after, events: [row, event] };
+}
+
+/** Every trade that closes has its row; figures that nobody can tell of it are null. */
+function closeRow(
+  trade: Trade,
+  origin: Origin,
+  { held, realizedUsd, closed, conditions }: {
+    held: Holding | null;
+    realizedUsd: number;
+    closed: Closed | null;
+    conditions: Conditions | null;
+  },
+): EngineEvent {
+  const { lotsBefore, lotsAfter } = moved(held ?? undefined, trade);
+  const sums = closed === null ? null : totalOf(closed.earned);
+  return {
     kind: "order_close",
     clientId: trade.clientId,
     intentId: origin.intentId,
@@ -260,128 +316,28 @@ function closeLeg(
     effect: "close",
     tradeId: trade.id,
     px: trade.px,
-    closedLots,
+    closedLots: lotsBefore - lotsAfter,
     realizedUsd,
     feeUsd: trade.feeUsd,
-    lotsBefore: held.lots,
+    entryFeesUsd: sums?.entryFeesUsd ?? null,
+    fundingUsd: sums?.fundingUsd ?? null,
+    netUsd: sums === null ? null : realizedUsd - sums.entryFeesUsd - trade.feeUsd + sums.fundingUsd,
+    earned: closed?.earned ?? [],
+    conditions,
+    lotsBefore,
     lotsAfter,
-    strategyId: held.strategyId,
-    exitReason,
-    episodeId: held.episodeId,
+    strategyId: held === null ? origin.strategyId : held.strategyId,
+    exitReason: origin.exitReason ?? "external",
+    episodeId: held?.episodeId ?? null,
     final: lotsAfter === 0,
     atMs: trade.atMs,
   };
-  if (lotsAfter > 0) return { left: after, realizedUsd, close: null, events: [closeRow] };
-  const ended = endEpisode(after, exitReason, { closedMs: trade.atMs, market, journey });
-  return { left: null, realizedUsd, close: ended.close, events: [closeRow, ended.event] };
-}
-
-/** The last row of a leg that is flat now: what it was, what it came to, how far it went. */
-export function endEpisode(
-  holding: Holding,
-  reason: ExitReason,
-  { closedMs, market, journey }: {
-    closedMs: number;
-    /** Null: what a lot is worth is not known, nor what was at risk. */
-    market: Market | null;
-    journey: Journey | null;
-  },
-): { close: Close; event: EngineEvent } {
-  const { ticker, side, strategyId, openedMs, realizedUsd, feesUsd, fundingUsd } = holding;
-  const result = { realizedUsd, feesUsd, fundingUsd };
-  const rMultiple = multipleOf(holding, market, journey?.levels.slPx ?? null);
-  const usd = holding.closedUsd;
-  return {
-    close: { ticker, side, strategyId, reason, openedMs, closedMs, ...result, usd, rMultiple },
-    event: {
-      kind: "episode_end",
-      episodeId: holding.episodeId,
-      key: positionKey(ticker, side),
-      ticker,
-      strategyId,
-      openedMs,
-      closedMs,
-      ...result,
-      exitReason: reason,
-      maxLots: holding.maxLots,
-      entryPx: averageOf(holding.opened),
-      exitPx: averageOf(holding.closed),
-      slPx: journey?.levels.slPx ?? null,
-      tpPx: journey?.levels.tpPx ?? null,
-      ...excursions(holding, journey),
-      rMultiple,
-    },
-  };
-}
-
-/** Best and worst result on the way, as fractions of the entry; the exit itself was on the way. */
-function excursions(
-  { side, opened, closed }: Holding,
-  journey: Journey | null,
-): { mfeFrac: number | null; maeFrac: number | null } {
-  const entryPx = averageOf(opened);
-  if (entryPx === null || journey === null) return { mfeFrac: null, maeFrac: null };
-  const pricesPx = [journey.bestPx, journey.worstPx, averageOf(closed) ?? entryPx, entryPx];
-  const gains = pricesPx.map((px) => signOf(side) * (px / entryPx - 1));
-  return { mfeFrac: Math.max(...gains), maeFrac: Math.min(...gains) };
-}
-
-/** Net result over what the largest size would have lost from entry to its first stop. */
-function multipleOf(
-  { opened, maxLots, realizedUsd, feesUsd, fundingUsd }: Holding,
-  market: Market | null,
-  slPx: number | null,
-): number | null {
-  const entryPx = averageOf(opened);
-  if (entryPx === null || market === null || slPx === null) return null;
-  const riskUsd = Math.abs(entryPx - slPx) * unitsToNumber(maxLots, market.lot);
-  return riskUsd > 0 ? (realizedUsd - feesUsd + fundingUsd) / riskUsd : null;
 }
 
 /** Adds funding to the leg that paid or received it. */
 export function bookFunding(holdings: Holdings, key: PositionKey, usd: number): Holdings {
   const held = holdings[key];
   if (held === undefined) return holdings;
-  return { ...holdings, [key]: { ...held, fundingUsd: held.fundingUsd + usd } };
-}
-
-/** The four lists that say whether venue, book and registry agree; each is sorted. */
-export type Reconciliation = {
-  readonly missingLedger: readonly PositionKey[];
-  readonly ghostLedger: readonly PositionKey[];
-  readonly missingLevels: readonly PositionKey[];
-  readonly staleLevels: readonly PositionKey[];
-};
-
-/** True when any of the four lists names a leg. */
-export function hasMismatch(lists: Reconciliation): boolean {
-  return Object.values(lists).some((keys) => keys.length > 0);
-}
-
-type LevelPair = { readonly slPx: number | null; readonly tpPx: number | null };
-
-/**
- * Compares the legs the venue shows with the engine's book and with the registry of levels. A leg
- * counts as covered only when both the book's view and the registry have at least one level.
- */
-export function reconcileKeys(
-  { venue, ledger, registry }: {
-    venue: readonly PositionKey[];
-    ledger: Dict<LevelPair>;
-    registry: Dict<LevelPair>;
-  },
-): Reconciliation {
-  const shown = new Set<string>(venue);
-  const hasLevel = (pair: LevelPair | undefined) =>
-    pair !== undefined && (pair.slPx !== null || pair.tpPx !== null);
-  const sorted = (keys: readonly string[]) => keys.toSorted() as PositionKey[];
-  const booked = Object.keys(ledger);
-  return {
-    missingLedger: sorted([...shown].filter((key) => ledger[key] === undefined)),
-    ghostLedger: sorted(booked.filter((key) => !shown.has(key))),
-    missingLevels: sorted(
-      booked.filter((key) => !hasLevel(ledger[key]) || !hasLevel(registry[key])),
-    ),
-    staleLevels: sorted(Object.keys(registry).filter((key) => !shown.has(key))),
-  };
+  const parcels = fundParcels(held.parcels, usd);
+  return { ...holdings, [key]: { ...held, parcels, fundingUsd: held.fundingUsd + usd } };
 }

@@ -7,14 +7,9 @@ import type { EngineEvent } from "../events.ts";
 import type { Account, ExitReason, PositionKey, Ticker, VenuePosition } from "../types.ts";
 import { positionKey } from "../types.ts";
 import { MS_PER_SECOND } from "../units.ts";
-import {
-  type Close,
-  endEpisode,
-  episodeName,
-  type Holding,
-  type Holdings,
-  NO_SUM,
-} from "./ledger.ts";
+import { type Close, endEpisode, NO_SUM } from "./episode.ts";
+import { episodeName, type Holding, type Holdings } from "./ledger.ts";
+import { adjustParcels, foundParcel } from "./parcels.ts";
 
 /** How long trades that explain a difference may be under way. */
 export const DIFFERENCE_PATIENCE_MS = 2 * MS_PER_SECOND;
@@ -127,6 +122,7 @@ function takeOver(
   const entryPx = px ?? held?.entryPx ?? null;
   // Without any price there is nothing to book it at: it stays a difference, and entries stay off.
   if (entryPx === null) return remember(result, key, known, null);
+  const shown = { side: leg.side, lots: leg.lots, entryPx, atMs: nowMs };
   const taken: Holding = held === null
     ? {
       ticker: leg.ticker,
@@ -146,6 +142,9 @@ function takeOver(
       maxLots: leg.lots,
       opened: { lots: leg.lots, pxLots: leg.lots * entryPx },
       closed: NO_SUM,
+      parcels: [foundParcel({ ...shown, px: entryPx })],
+      earned: [],
+      venueUsd: 0,
     }
     : {
       ...held,
@@ -154,6 +153,7 @@ function takeOver(
       source: "adjustment",
       updatedMs: nowMs,
       maxLots: Math.max(held.maxLots, leg.lots),
+      parcels: adjustParcels(held, shown),
     };
   return {
     ...result,
@@ -171,7 +171,12 @@ function dropped(
 ): Reconciled {
   const reason: ExitReason = "external";
   // The book did not see how it ended: what it came to in multiples of its risk is not known.
-  const ended = endEpisode(held, reason, { closedMs: nowMs, market: null, journey: null });
+  const ended = endEpisode(held, reason, {
+    closedMs: nowMs,
+    market: null,
+    journey: null,
+    conditions: null,
+  });
   const { [key]: _gone, ...others } = result.holdings;
   return {
     ...result,

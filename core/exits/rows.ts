@@ -20,6 +20,7 @@ export type LegRow = {
   readonly qty: number;
   /** Null: the row has no usable price. */
   readonly entryPx: number | null;
+  readonly markPx: number | null;
   readonly leverage: number | null;
   readonly openedMs: number | null;
   readonly updatedMs: number | null;
@@ -71,6 +72,7 @@ export function readLeg(row: unknown): LegRow | null | string {
     side,
     qty: Math.abs(signedQty),
     entryPx: priceOf(row.entry_price ?? row.entryPrice),
+    markPx: priceOf(row.mark_price ?? row.markPrice),
     leverage: leverage !== null && leverage > 0 ? leverage : null,
     openedMs: instantOf(row.created_ts),
     updatedMs: instantOf(row.updated_ts ?? row.updateTime),

@@ -15,6 +15,8 @@ export type Leg = {
   readonly notionalUsd: number;
   /** In base units, what is held; an entry under way holds nothing yet. */
   readonly qty: number;
+  /** False: a part of it has no mark and counts at its entry. */
+  readonly atMark: boolean;
   readonly strategyId: string | null;
 };
 

@@ -1,10 +1,8 @@
 /** The one-word state of risk: what it is, why, and how much size it leaves. */
 import type { AccountView } from "../nav.ts";
+import type { RiskMode } from "../types.ts";
 import { toSeconds } from "../units.ts";
 import type { Limits } from "./limits.ts";
-
-export const RISK_MODES = ["OK", "WARN", "DEFENSIVE", "HALTED"] as const;
-export type RiskMode = (typeof RISK_MODES)[number];
 
 export type ModeView = {
   readonly mode: RiskMode;

@@ -1,10 +1,10 @@
 /** The block `exit_pipeline` of `diagnostics.json`: whether everything held is watched and covered. */
 import { z } from "zod";
 import { sortedEntries } from "../../core/dict.ts";
-import { hasMismatch } from "../../core/exits/ledger.ts";
-import { signOf } from "../../core/types.ts";
+import { netUsd } from "../../core/exits/episode.ts";
+import { hasMismatch, scanStatus, type Watched } from "../../core/exits/status.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
-import { reconciliationOf } from "./positions.ts";
+import { reconciliationOf, shownKeys } from "./positions.ts";
 import {
   count,
   counts,
@@ -58,34 +58,24 @@ export const ExitPipeline = z.strictObject({
 });
 
 export function exitPipeline(published: Published) {
-  const { memory, rules, view } = published;
-  const { pulse, counters, registry, holdings } = memory;
-  const open = Object.keys(holdings).length;
+  const { memory, rules } = published;
+  const { pulse, counters } = memory;
   const lists = reconciliationOf(published);
-  let [registered, missingSl, underwater, unprotected] = [0, 0, 0, 0];
-  for (const [key, holding] of sortedEntries(holdings)) {
-    const guard = registry[key];
-    const levels = guard?.levels;
-    const covered = levels !== undefined && (levels.slPx !== null || levels.tpPx !== null);
-    if (covered) registered += 1;
-    if (levels === undefined || levels.slPx === null) missingSl += 1;
-    const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
-    const resting = order !== undefined && order.state !== "done";
-    if (!covered && !resting) unprotected += 1;
-    const mark = view.mark(holding.ticker);
-    const gain = mark === null ? null : signOf(holding.side) * (mark.px / holding.entryPx - 1);
-    if (!covered && gain !== null && gain <= rules.loop.underwaterFrac) underwater += 1;
-  }
+  const status = scanStatus(lists, {
+    openCount: shownKeys(published).length,
+    legs: watchedLegs(published),
+    underwaterFrac: rules.loop.underwaterFrac,
+  });
   const { lastExitTriggerMs } = counters;
   return {
     last_exit_scan_ts: isoOrNull(pulse.scanMs),
     last_exit_trigger_ts: isoOrNull(lastExitTriggerMs),
     last_router_event_ts: isoOrNull(counters.lastRouterMs),
-    open_positions_count: open,
-    tp_sl_registered_count: registered,
-    tp_sl_missing_count: open - registered,
-    underwater_without_tp_sl_count: underwater,
-    tp_sl_coverage_pct: open === 0 ? null : registered / open,
+    open_positions_count: status.openCount,
+    tp_sl_registered_count: status.registeredCount,
+    tp_sl_missing_count: status.missingCount,
+    underwater_without_tp_sl_count: status.underwaterCount,
+    tp_sl_coverage_pct: status.coverageFrac,
     ledger_registry_mismatch: hasMismatch(lists),
     mismatch_breakdown: {
       missing_ledger_positions: lists.missingLedger.length,
@@ -95,21 +85,43 @@ export function exitPipeline(published: Published) {
     },
     read_ok: pulse.accountOk,
     scan_ok: pulse.scanMs === pulse.nowMs,
-    unprotected_count: unprotected,
-    missing_sl_count: missingSl,
+    unprotected_count: status.unprotectedCount,
+    missing_sl_count: status.missingStopCount,
     price_missing_count: pulse.priceMissingCount,
-    exits_in_flight: Object.values(registry).filter(({ exit }) => exit !== null).length,
+    exits_in_flight: Object.values(memory.registry).filter(({ exit }) => exit !== null).length,
     exit_failures: counters.totalExitRefusals,
     exits_by_reason: { ...counters.exitsByReason },
-    recent_exits: Object.values(memory.closes).slice(-RECENT_EXITS).toReversed().map((close) => ({
-      symbol: close.ticker,
-      side: close.side,
-      closed_ts: iso(close.closedMs),
-      reason: close.reason,
-      net_usd: close.realizedUsd - close.feesUsd + close.fundingUsd,
-    })),
+    recent_exits: recentExits(published),
     exit_trigger_age_s: lastExitTriggerMs === null
       ? null
       : Math.max(0, pulse.nowMs - lastExitTriggerMs) / MS_PER_SECOND,
   };
+}
+
+/** The book as the exit scan sees it. */
+function watchedLegs({ memory, view }: Published): Record<string, Watched> {
+  return Object.fromEntries(
+    sortedEntries(memory.holdings).map(([key, { side, entryPx, ticker }]) => {
+      const guard = memory.registry[key];
+      const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
+      return [key, {
+        side,
+        entryPx,
+        slPx: guard?.levels.slPx ?? null,
+        tpPx: guard?.levels.tpPx ?? null,
+        markPx: view.mark(ticker)?.px ?? null,
+        stopRests: order !== undefined && order.state !== "done",
+      }];
+    }),
+  );
+}
+
+function recentExits({ memory }: Published) {
+  return Object.values(memory.closes).slice(-RECENT_EXITS).toReversed().map((close) => ({
+    symbol: close.ticker,
+    side: close.side,
+    closed_ts: iso(close.closedMs),
+    reason: close.reason,
+    net_usd: netUsd(close),
+  }));
 }

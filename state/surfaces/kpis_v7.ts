@@ -1,6 +1,7 @@
 /** `kpis_v7.json`: the key figures of portfolio and symbols in one place. */
 import { z } from "zod";
 import { sortedEntries } from "../../core/dict.ts";
+import { netUsd } from "../../core/exits/episode.ts";
 import { tradeStats } from "../../core/intel/expectancy.ts";
 import { viewAccount } from "../../core/nav.ts";
 import { rangeRegime } from "../../core/regimes.ts";
@@ -224,7 +225,7 @@ function worstCvar(published: Published): number | null {
 function overall({ memory }: Published): number | null {
   const cutMs = memory.pulse.nowMs - 2 * MS_PER_DAY;
   const results = Object.values(memory.closes).filter(({ closedMs }) => closedMs > cutMs)
-    .map(({ realizedUsd, feesUsd, fundingUsd }) => realizedUsd - feesUsd + fundingUsd);
+    .map(netUsd);
   return results.length === 0 ? null : results.reduce((sum, usd) => sum + usd, 0) / results.length;
 }
 
@@ -248,7 +249,7 @@ function weekOf({ memory }: Published, ticker: string | null) {
   const stats = tradeStats(closes.map((close) => ({
     ticker: close.ticker,
     closedMs: close.closedMs,
-    pnlUsd: close.realizedUsd - close.feesUsd + close.fundingUsd,
+    pnlUsd: netUsd(close),
   })));
   const sum = (pick: (close: typeof closes[number]) => number) =>
     closes.reduce((total, close) => total + pick(close), 0);

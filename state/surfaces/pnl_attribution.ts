@@ -1,14 +1,26 @@
 /**
- * `pnl_attribution.json`: what was earned by which symbol, strategy, day and way out. Results are
- * net of fees and funding; what is open counts at its mark, or not at all where a mark is missing.
+ * `pnl_attribution.json`: what was earned by which symbol, strategy, day, regime, risk mode and way
+ * out. Results are net of fees and funding and begin with the first fee, not with the last fill;
+ * those of strategies come from the lots they opened; what is open counts at its mark, or not at all
+ * where a mark is missing. Regime and risk mode are those a position was closed in, and of now for
+ * what is open.
  */
 import { z } from "zod";
-import type { Close } from "../../core/exits/ledger.ts";
+import { type Close, netUsd } from "../../core/exits/episode.ts";
+import { earnedNetUsd } from "../../core/exits/parcels.ts";
 import { sortedEntries } from "../../core/dict.ts";
 import { equityCurve } from "../../core/intel/equity.ts";
 import { dayOf } from "../../core/nav.ts";
+import { drawdownRegime, rangeBucket } from "../../core/regimes.ts";
 import { mean } from "../../core/stats.ts";
-import { signOf } from "../../core/types.ts";
+import {
+  type Conditions,
+  type ExitReason,
+  RISK_MODES,
+  type RiskMode,
+  signOf,
+  type Ticker,
+} from "../../core/types.ts";
 import {
   count,
   envelopeShape,
@@ -28,15 +40,26 @@ const Row = z.strictObject({
   trade_count: count,
   win_rate: fraction,
 });
+type Row = z.output<typeof Row>;
 
 const Exit = z.strictObject({
-  count,
-  pnl: z.number(),
-  avg_pnl: maybe,
+  total_exits: count,
+  /** At their target or their stop, whether the engine or the venue saw it. */
+  tp_hits: count,
+  sl_hits: count,
+  /** Of the exits at a level; null without any. */
+  tp_ratio: fraction,
   /** Mean result in multiples of what was at risk at the first stop. */
+  avg_rr_tp: maybe,
+  avg_rr_sl: maybe,
   avg_r: maybe,
+  avg_exit_pnl: maybe,
+  total_exit_pnl: z.number(),
   win_rate: fraction,
 });
+
+/** By the index of a regime; where that was not known a result is in none of them. */
+const ByRegime = z.partialRecord(z.enum(["0", "1", "2", "3"]), Row);
 
 export const PnlAttribution = z.strictObject({
   ...envelopeShape,
@@ -54,7 +77,10 @@ export const PnlAttribution = z.strictObject({
   per_strategy: z.record(z.string(), Row),
   /** By the day (UTC) a position closed; what is open stands under today. */
   per_day: z.record(z.string(), Row),
+  per_regime: z.strictObject({ atr: ByRegime, dd: ByRegime }),
+  per_risk_mode: z.record(z.enum(RISK_MODES), Row),
   exits: z.strictObject({
+    summary: Exit,
     by_reason: z.record(z.string(), Exit),
     by_strategy: z.record(z.string(), Exit),
     by_symbol: z.record(z.string(), Exit),
@@ -70,25 +96,39 @@ export const PnlAttribution = z.strictObject({
   reason: z.string().nullable(),
 });
 
-/** One open leg's result; null without a price. */
-type Open = {
+/** Who, where and in what: all that results are grouped by. */
+type Labels = {
   readonly ticker: string;
   readonly strategyId: string | null;
+  readonly day: string;
+  readonly conditions: Conditions | null;
+};
+type Result = Labels & {
+  readonly reason: ExitReason;
+  readonly usd: number;
+  readonly rMultiple: number | null;
+};
+/** One open leg, or the part of one strategy in it. */
+type Open = Labels & {
+  /** What has been closed of it and paid for it so far. */
+  readonly realizedUsd: number;
+  /** Null: it has no price. */
   readonly usd: number | null;
 };
 
 const ROLLING_COUNT = 20;
 const POINTS_MAX = 200;
 const UNKNOWN_STRATEGY = "unknown";
+const TARGETS: ReadonlySet<ExitReason> = new Set(["tp", "tp_venue"]);
+const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue"]);
 
 export function projectPnlAttribution(published: Published) {
-  const { memory } = published;
-  const closes = Object.values(memory.closes);
+  const closes = Object.values(published.memory.closes);
+  const results = closes.map(resultOf);
+  const byLots = closes.flatMap(resultsByStrategy);
   const open = openLegs(published);
-  const today = dayOf(memory.pulse.nowMs, "UTC");
-  const all = rowOf(closes, open);
-  const strategyOf = ({ strategyId }: { strategyId: string | null }) =>
-    strategyId ?? UNKNOWN_STRATEGY;
+  const openLots = openByStrategy(published);
+  const all = rowOf(results, open);
   return {
     summary: {
       total_realized: all.realized_pnl,
@@ -97,20 +137,22 @@ export function projectPnlAttribution(published: Published) {
       fees: sum(closes.map(({ feesUsd }) => feesUsd)),
       funding: sum(closes.map(({ fundingUsd }) => fundingUsd)),
       win_rate: all.win_rate,
-      avg_r: averageMultiple(closes),
+      avg_r: averageMultiple(results),
       record_count: closes.length,
     },
-    per_symbol: rowsBy(closes, open, ({ ticker }) => ticker),
-    per_strategy: rowsBy(closes, open, strategyOf),
-    per_day: rowsBy(
-      closes,
-      open,
-      (one) => "closedMs" in one ? dayOf(one.closedMs, "UTC") : today,
-    ),
+    per_symbol: rowsBy(results, open, ({ ticker }) => ticker),
+    per_strategy: rowsBy(byLots, openLots, strategyOf),
+    per_day: rowsBy(results, open, ({ day }) => day),
+    per_regime: {
+      atr: rowsBy(results, open, ({ conditions }) => regimeName(conditions?.range)),
+      dd: rowsBy(results, open, ({ conditions }) => regimeName(conditions?.drawdown)),
+    },
+    per_risk_mode: byMode(results, open),
     exits: {
-      by_reason: exitsBy(closes, ({ reason }) => reason),
-      by_strategy: exitsBy(closes, strategyOf),
-      by_symbol: exitsBy(closes, ({ ticker }) => ticker),
+      summary: exitOf(results),
+      by_reason: exitsBy(results, ({ reason }) => reason),
+      by_strategy: exitsBy(byLots, strategyOf),
+      by_symbol: exitsBy(results, ({ ticker }) => ticker),
     },
     equity: curveOf(published),
     reason: closes.length === 0 ? "no_closed_trades" : null,
@@ -122,7 +164,7 @@ function curveOf({ memory }: Published) {
   const { startUsd } = memory.cash;
   if (startUsd === null) return [];
   const results = Object.values(memory.closes)
-    .map((close) => ({ atMs: close.closedMs, pnlUsd: netOf(close) }));
+    .map((close) => ({ atMs: close.closedMs, pnlUsd: netUsd(close) }));
   const curve = equityCurve(results, { startUsd, windowCount: ROLLING_COUNT });
   return curve.slice(-POINTS_MAX).map((point) => ({
     ts: iso(point.atMs),
@@ -133,29 +175,98 @@ function curveOf({ memory }: Published) {
   }));
 }
 
+function resultOf(close: Close): Result {
+  const { ticker, strategyId, reason, conditions, rMultiple } = close;
+  const day = dayOf(close.closedMs, "UTC");
+  return { ticker, strategyId, reason, conditions, rMultiple, day, usd: netUsd(close) };
+}
+
+/** One result for each strategy whose lots were closed; the risk of a part of a leg is not known. */
+function resultsByStrategy(close: Close): readonly Result[] {
+  const whole = resultOf(close);
+  if (close.earned.length === 0) return [whole];
+  const rMultiple = close.earned.length === 1 ? whole.rMultiple : null;
+  return close.earned.map((one) => ({
+    ...whole,
+    rMultiple,
+    strategyId: one.strategyId,
+    usd: earnedNetUsd(one),
+  }));
+}
+
 function openLegs(published: Published): readonly Open[] {
   return sortedEntries(published.memory.holdings).map(([, holding]) => {
     const value = valueOf(published, holding);
     const { ticker, strategyId, side, entryPx } = holding;
     const usd = value === null ? null : signOf(side) * (value.markPx - entryPx) * value.qty;
-    return { ticker, strategyId, usd };
+    return { ...labelsNow(published, ticker), strategyId, realizedUsd: netUsd(holding), usd };
   });
 }
 
+/** The same by whose lots they are, each against the price it was opened at. */
+function openByStrategy(published: Published): readonly Open[] {
+  return sortedEntries(published.memory.holdings).flatMap(([, { ticker, parcels, earned }]) => {
+    const labels = labelsNow(published, ticker);
+    const gone = earned.map((one) => ({
+      ...labels,
+      strategyId: one.strategyId,
+      realizedUsd: earnedNetUsd(one),
+      usd: 0,
+    }));
+    const held = parcels.map(({ strategyId, side, lots, px, feeUsd, fundingUsd }) => {
+      const value = valueOf(published, { ticker, lots });
+      const usd = value === null ? null : signOf(side) * (value.markPx - px) * value.qty;
+      return { ...labels, strategyId, realizedUsd: fundingUsd - feeUsd, usd };
+    });
+    return [...gone, ...held];
+  });
+}
+
+function labelsNow({ memory, past, world }: Published, ticker: Ticker) {
+  return {
+    ticker,
+    day: dayOf(memory.pulse.nowMs, "UTC"),
+    conditions: {
+      range: rangeBucket(past.regimes.range(ticker)?.frac ?? null),
+      drawdown: drawdownRegime(world.account.ddFrac),
+      mode: world.mode.mode,
+    },
+  };
+}
+
+function strategyOf({ strategyId }: Labels): string {
+  return strategyId ?? UNKNOWN_STRATEGY;
+}
+
+function regimeName(index: number | null | undefined): string | null {
+  return index === null || index === undefined ? null : String(index);
+}
+
+/** Every mode has its row: none of a mode is a measured zero. */
+function byMode(results: readonly Result[], open: readonly Open[]): Record<RiskMode, Row> {
+  const isIn = (mode: RiskMode) => ({ conditions }: Labels) => conditions?.mode === mode;
+  const rows = RISK_MODES.map((mode) =>
+    [mode, rowOf(results.filter(isIn(mode)), open.filter(isIn(mode)))] as const
+  );
+  return Object.fromEntries(rows) as Record<RiskMode, Row>;
+}
+
+/** One row for each name; what has none is in no row. */
 function rowsBy(
-  closes: readonly Close[],
+  results: readonly Result[],
   open: readonly Open[],
-  nameOf: (one: Close | Open) => string,
-): Record<string, z.output<typeof Row>> {
-  const [closed, held] = [grouped(closes, nameOf), grouped(open, nameOf)];
+  nameOf: (one: Labels) => string | null,
+): Record<string, Row> {
+  const [closed, held] = [grouped(results, nameOf), grouped(open, nameOf)];
   const names = [...new Set([...Object.keys(closed), ...Object.keys(held)])].toSorted();
   return Object.fromEntries(
     names.map((name) => [name, rowOf(closed[name] ?? [], held[name] ?? [])] as const),
   );
 }
 
-function rowOf(closes: readonly Close[], open: readonly Open[]): z.output<typeof Row> {
-  const realized = sum(closes.map(netOf));
+function rowOf(results: readonly Result[], open: readonly Open[]): Row {
+  const realized = sum(results.map(({ usd }) => usd)) +
+    sum(open.map(({ realizedUsd }) => realizedUsd));
   const unrealized = open.some(({ usd }) => usd === null)
     ? null
     : sum(open.map(({ usd }) => usd ?? 0));
@@ -163,45 +274,57 @@ function rowOf(closes: readonly Close[], open: readonly Open[]): z.output<typeof
     realized_pnl: realized,
     unrealized_pnl: unrealized,
     total_pnl: unrealized === null ? null : realized + unrealized,
-    trade_count: closes.length,
-    win_rate: winRate(closes),
+    trade_count: results.length,
+    win_rate: winRate(results),
   };
 }
 
 function exitsBy(
-  closes: readonly Close[],
-  nameOf: (close: Close) => string,
+  results: readonly Result[],
+  nameOf: (result: Result) => string,
 ): Record<string, z.output<typeof Exit>> {
-  const groups = sortedEntries(grouped(closes, nameOf));
-  return Object.fromEntries(groups.map(([name, list]) => {
-    const results = list.map(netOf);
-    return [name, {
-      count: list.length,
-      pnl: sum(results),
-      avg_pnl: mean(results),
-      avg_r: averageMultiple(list),
-      win_rate: winRate(list),
-    }] as const;
-  }));
+  const groups = sortedEntries(grouped(results, nameOf));
+  return Object.fromEntries(groups.map(([name, list]) => [name, exitOf(list)] as const));
 }
 
-function grouped<T>(list: readonly T[], nameOf: (one: T) => string): Record<string, T[]> {
+function exitOf(results: readonly Result[]): z.output<typeof Exit> {
+  const targets = results.filter(({ reason }) => TARGETS.has(reason));
+  const stops = results.filter(({ reason }) => STOPS.has(reason));
+  const atLevels = targets.length + stops.length;
+  const usd = results.map((result) => result.usd);
+  return {
+    total_exits: results.length,
+    tp_hits: targets.length,
+    sl_hits: stops.length,
+    tp_ratio: atLevels === 0 ? null : targets.length / atLevels,
+    avg_rr_tp: averageMultiple(targets),
+    avg_rr_sl: averageMultiple(stops),
+    avg_r: averageMultiple(results),
+    avg_exit_pnl: mean(usd),
+    total_exit_pnl: sum(usd),
+    win_rate: winRate(results),
+  };
+}
+
+function grouped<T>(
+  list: readonly T[],
+  nameOf: (one: T) => string | null,
+): Record<string, T[]> {
   const groups: Record<string, T[]> = {};
-  for (const one of list) (groups[nameOf(one)] ??= []).push(one);
+  for (const one of list) {
+    const name = nameOf(one);
+    if (name !== null) (groups[name] ??= []).push(one);
+  }
   return groups;
 }
 
-function netOf({ realizedUsd, feesUsd, fundingUsd }: Close): number {
-  return realizedUsd - feesUsd + fundingUsd;
-}
-
-function winRate(closes: readonly Close[]): number | null {
-  return mean(closes.map((close) => netOf(close) > 0 ? 1 : 0));
+function winRate(results: readonly Result[]): number | null {
+  return mean(results.map(({ usd }) => usd > 0 ? 1 : 0));
 }
 
 /** Mean of what is known; null where nothing is. */
-function averageMultiple(closes: readonly Close[]): number | null {
-  return mean(closes.flatMap(({ rMultiple }) => rMultiple ?? []));
+function averageMultiple(results: readonly Result[]): number | null {
+  return mean(results.flatMap(({ rMultiple }) => rMultiple ?? []));
 }
 
 function sum(values: readonly number[]): number {

@@ -1,8 +1,9 @@
 /** `positions_state.json` and `positions_ledger.json`: what the venue shows, and what is behind it. */
 import { z } from "zod";
-import { sortedEntries } from "../../core/dict.ts";
-import { type Holding, reconcileKeys, unrealizedUsd } from "../../core/exits/ledger.ts";
+import { sortedEntries, sortedKeys } from "../../core/dict.ts";
+import { type Holding, unrealizedUsd } from "../../core/exits/ledger.ts";
 import type { Guard } from "../../core/exits/registry.ts";
+import { reconcileKeys } from "../../core/exits/status.ts";
 import type { Route } from "../../core/router/route.ts";
 import { unitsToNumber } from "../../core/increments.ts";
 import { type PositionKey, positionKey, signOf, type VenuePosition } from "../../core/types.ts";
@@ -206,9 +207,16 @@ export function projectPositionsLedger(published: Published) {
   };
 }
 
+/** Legs of the last good read; before the first one the book is all that is known. */
+export function shownKeys({ memory, account }: Published): readonly PositionKey[] {
+  if (account === null) return sortedKeys(memory.holdings);
+  return account.positions.map((leg) => positionKey(leg.ticker, leg.side));
+}
+
 /** Venue against book against registry, at this instant. */
-export function reconciliationOf({ memory, account }: Published) {
-  const venue = (account?.positions ?? []).map((leg) => positionKey(leg.ticker, leg.side));
+export function reconciliationOf(published: Published) {
+  const { memory } = published;
+  const venue = shownKeys(published);
   const registry: Record<string, { slPx: number | null; tpPx: number | null }> = {};
   for (const [name, { levels }] of sortedEntries(memory.registry)) registry[name] = levels;
   const ledger: typeof registry = {};

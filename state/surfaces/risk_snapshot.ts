@@ -1,8 +1,8 @@
 /** `risk_snapshot.json`: the state of risk, every cap beside its value. */
 import { z } from "zod";
-import { hasMismatch } from "../../core/exits/ledger.ts";
+import { hasMismatch } from "../../core/exits/status.ts";
 import { viewAccount } from "../../core/nav.ts";
-import { RISK_MODES } from "../../core/risk/mode.ts";
+import { RISK_MODES } from "../../core/types.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
 import { reconciliationOf } from "./positions.ts";
 import { CapsBlock, capsBlock, CircuitBlock, circuitBlocks } from "./risk_circuits.ts";

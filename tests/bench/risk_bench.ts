@@ -47,6 +47,7 @@ function bookOf(size: number) {
     tier: "CORE",
     usd: 50,
     qty: 1,
+    atMark: true,
     strategyId: "other",
   }));
   const sums = exposuresOf(book, RULES);

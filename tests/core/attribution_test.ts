@@ -1,14 +1,17 @@
 /** Who earned what: sums that agree with each other, and nothing invented where a price is missing. */
 import assert from "node:assert/strict";
 import { blankMemory, type Memory } from "../../core/memory.ts";
-import type { Close } from "../../core/exits/ledger.ts";
+import type { Close } from "../../core/exits/episode.ts";
 import { Past } from "../../core/past.ts";
 import { projectPnlAttribution } from "../../state/surfaces/pnl_attribution.ts";
-import { BTC, ETH, holding, T0 } from "../fixtures.ts";
+import type { RiskMode } from "../../core/types.ts";
+import { BTC, ETH, holding, parcel, T0 } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 import { publishedOf } from "../swarm/surfaces.ts";
 
 const DAY = 86_400_000;
+const near = (got: number, wanted: number) =>
+  assert.ok(Math.abs(got - wanted) < 1e-9, `${got}, not ${wanted}`);
 const RULES = rules();
 const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
 
@@ -24,6 +27,8 @@ const close = (changes: Partial<Close> = {}): Close => ({
   fundingUsd: -0.5,
   usd: 300,
   rMultiple: 2,
+  earned: [],
+  conditions: { range: 1, drawdown: 0, mode: "OK" },
   ...changes,
 });
 
@@ -44,23 +49,22 @@ Deno.test("every way of looking at the result adds up to the same total", () => 
     closes: CLOSES,
     holdings: { "BTCUSDT:LONG": holding({ entryPx: 59_000 }) },
   });
-  const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-9, `${a}, not ${b}`);
-  close(summary.total_realized, 10 - 5 + 1 - 3 - 1.5);
-  close(summary.total_unrealized!, 5);
+  near(summary.total_realized, 10 - 5 + 1 - 3 - 1.5);
+  near(summary.total_unrealized!, 5);
   assert.deepEqual([summary.record_count, summary.fees, summary.funding], [3, 3, -1.5]);
-  close(summary.win_rate!, 1 / 3);
-  close(summary.avg_r!, 0.45);
+  near(summary.win_rate!, 1 / 3);
+  near(summary.avg_r!, 0.45);
   for (const rows of [per_symbol, per_strategy, per_day]) {
     const sum = (pick: (row: typeof rows[string]) => number) =>
       Object.values(rows).reduce((total, row) => total + pick(row), 0);
-    close(sum((row) => row.realized_pnl), summary.total_realized);
-    close(sum((row) => row.total_pnl!), summary.total_pnl!);
+    near(sum((row) => row.realized_pnl), summary.total_realized);
+    near(sum((row) => row.total_pnl!), summary.total_pnl!);
     assert.equal(sum((row) => row.trade_count), 3);
   }
   assert.deepEqual(Object.keys(per_strategy), ["s1", "unknown"]);
   assert.deepEqual(Object.keys(per_day), ["2026-01-05", "2026-01-06"]);
   assert.deepEqual(Object.keys(exits.by_reason), ["flip", "sl", "tp"]);
-  close(exits.by_reason.sl!.pnl, -6.5);
+  near(exits.by_reason.sl!.total_exit_pnl, -6.5);
   assert.equal(exits.by_reason.flip!.avg_r, null, "what is not known is not zero");
 });
 
@@ -87,5 +91,96 @@ Deno.test("a leg without a price leaves its sums unknown, and only its own", () 
     "no_closed_trades",
     null,
     {},
+  ]);
+});
+
+const earned = (strategyId: string | null, realizedUsd: number) => ({
+  strategyId,
+  lots: 1,
+  realizedUsd,
+  entryFeesUsd: 0.3,
+  exitFeesUsd: 0.2,
+  fundingUsd: -0.25,
+});
+
+Deno.test("two strategies that shared a leg have each what their own lots came to", () => {
+  const shared = close({ earned: [earned("s1", 12), earned("s2", -2)], rMultiple: 2 });
+  const { per_strategy, exits, summary } = attributed({ closes: { a: shared } });
+  near(per_strategy.s1!.realized_pnl, 12 - 0.75);
+  near(per_strategy.s2!.realized_pnl, -2 - 0.75);
+  near(summary.total_realized, 8.5);
+  assert.deepEqual([per_strategy.s1!.win_rate, per_strategy.s2!.win_rate], [1, 0]);
+  assert.deepEqual([summary.record_count, summary.avg_r], [1, 2]);
+  assert.equal(exits.by_strategy.s1!.avg_r, null, "the risk of a part of a leg is not known");
+  const own = attributed({ closes: { a: close({ earned: [earned("s2", 10)] }) } });
+  assert.equal(own.exits.by_strategy.s2!.avg_r, 2);
+  assert.deepEqual(Object.keys(own.per_strategy), ["s2"], "whoever ordered the close");
+});
+
+Deno.test("what was closed of a leg that is still open counts, by leg and by lot alike", () => {
+  const half = holding({
+    entryPx: 59_000,
+    realizedUsd: 5,
+    feesUsd: 1,
+    fundingUsd: -0.5,
+    earned: [earned("s2", 6)],
+    parcels: [
+      parcel({ lots: 2, px: 58_900, strategyId: "s1", feeUsd: 0.3, fundingUsd: -0.25 }),
+      parcel({ lots: 3, px: 59_400, strategyId: null, feeUsd: 0.2 }),
+    ],
+  });
+  const { summary, per_strategy, per_symbol } = attributed({ holdings: { "BTCUSDT:LONG": half } });
+  near(summary.total_realized, 5 - 1 - 0.5);
+  near(per_symbol[BTC]!.total_pnl!, 3.5 + 5);
+  near(per_strategy.s2!.total_pnl!, 6 - 0.75);
+  near(per_strategy.s1!.total_pnl!, 2.2 - 0.55);
+  near(per_strategy.unknown!.total_pnl!, 1.8 - 0.2);
+  near(
+    Object.values(per_strategy).reduce((sum, row) => sum + row.total_pnl!, 0),
+    summary.total_pnl!,
+  );
+});
+
+Deno.test("regime and mode are those of the trade; what was not known is in no regime", () => {
+  const made = (range: number | null, drawdown: number | null, mode: RiskMode) => ({
+    range,
+    drawdown,
+    mode,
+  });
+  const { per_regime, per_risk_mode } = attributed({
+    closes: {
+      a: close({ conditions: made(0, 2, "WARN") }),
+      b: close({ conditions: made(3, null, "WARN"), realizedUsd: -5 }),
+      c: close({ conditions: made(null, 2, "OK") }),
+      d: close({ conditions: null }),
+    },
+  });
+  const counts = (rows: Readonly<Record<string, { readonly trade_count: number }>>) =>
+    Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, row.trade_count]));
+  assert.deepEqual(counts(per_regime.atr), { 0: 1, 3: 1 });
+  assert.deepEqual(counts(per_regime.dd), { 2: 2 });
+  assert.deepEqual(counts(per_risk_mode), { OK: 1, WARN: 2, DEFENSIVE: 0, HALTED: 0 });
+  near(per_risk_mode.WARN.realized_pnl, 8.5 - 6.5);
+  assert.deepEqual([per_risk_mode.HALTED.realized_pnl, per_risk_mode.HALTED.win_rate], [0, null]);
+});
+
+Deno.test("exits count targets and stops wherever they were seen, and no others among them", () => {
+  const reasons = ["tp", "tp_venue", "tp", "sl", "sl_venue", "trail", "flip"] as const;
+  const closes = Object.fromEntries(
+    reasons.map((reason, i) => [reason + i, close({ reason, rMultiple: i })]),
+  );
+  const { exits: { summary, by_reason, by_symbol, by_strategy } } = attributed({ closes });
+  assert.deepEqual([summary.total_exits, summary.tp_hits, summary.sl_hits], [7, 3, 2]);
+  near(summary.tp_ratio!, 3 / 5);
+  near(summary.avg_rr_tp!, 1);
+  near(summary.avg_rr_sl!, 3.5);
+  near(summary.avg_exit_pnl!, 8.5);
+  assert.deepEqual([by_symbol[BTC], by_strategy.s1], [summary, summary]);
+  assert.deepEqual([by_reason.flip!.tp_ratio, by_reason.flip!.avg_rr_sl], [null, null]);
+  const { exits: none } = attributed({});
+  assert.deepEqual([none.summary.total_exits, none.summary.tp_ratio, none.summary.avg_exit_pnl], [
+    0,
+    null,
+    null,
   ]);
 });

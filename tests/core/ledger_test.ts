@@ -5,22 +5,24 @@ import {
   bookFunding,
   type Holdings,
   isBooked,
-  type Journey,
   markBooked,
   markVerified,
   type Origin,
   unrealizedUsd,
 } from "../../core/exits/ledger.ts";
+import type { Journey } from "../../core/exits/episode.ts";
 import { readLegs, readLevels, syncRegistry } from "../../core/exits/rows.ts";
-import { signOf, type Trade } from "../../core/types.ts";
+import { type Conditions, signOf, type Trade } from "../../core/types.ts";
 import { dice, freeze, holding, market, T0, trade } from "../fixtures.ts";
 
 const KEY = "BTCUSDT:LONG";
 const ORIGIN: Origin = { intentId: "e-1", strategyId: "s1", exitReason: "tp", leverage: 2 };
+const CONDITIONS: Conditions = { range: 2, drawdown: 1, mode: "WARN" };
 const book = (holdings: Holdings, one: Trade, journey: Journey | null = null) =>
   bookFill(freeze(holdings), one, ORIGIN, {
     market: market(),
     journey,
+    conditions: CONDITIONS,
     executed: { lots: one.lots, avgPx: one.px, feesUsd: one.feeUsd, firstMs: one.atMs },
   });
 
@@ -143,6 +145,7 @@ Deno.test("rows are read strictly: what cannot be read is told, and nothing is t
     side: "SHORT",
     qty: 0.5,
     entryPx: 60_000.1,
+    markPx: null,
     leverage: null,
     openedMs: null,
     updatedMs: null,

@@ -136,6 +136,7 @@ const held = (ticker: Ticker, usd: number): Exposure => ({
   tier: ticker === BTC ? "CORE" : "ALT-EXT",
   usd,
   qty: 0.01,
+  atMark: true,
   strategyId: "s1",
 });
 /** Value at risk of about nine per cent of NAV. */

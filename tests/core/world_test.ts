@@ -66,8 +66,12 @@ Deno.test("both legs of a symbol add up in the caps and net in the tails", () =>
 });
 
 Deno.test("without a mark a leg counts at its entry, without any price nothing can be summed", () => {
-  const world = at({ holdings: held }, { mark: () => null });
-  assert.deepEqual([world.grossUsd, world.badPositions], [6_000, []]);
+  assert.equal(at({ holdings: held }).legs["BTCUSDT:LONG"]!.atMark, true);
+  for (const mark of [null, { px: 0, atMs: T0 }]) {
+    const world = at({ holdings: held }, { mark: () => mark });
+    assert.deepEqual([world.grossUsd, world.badPositions], [6_000, []]);
+    assert.equal(world.legs["BTCUSDT:LONG"]!.atMark, false, "and it says so");
+  }
   const gone = at({ holdings: held }, { market: () => null });
   assert.deepEqual(gone.badPositions, ["BTCUSDT:LONG"]);
   assert.equal(gone.mode.mode, "HALTED");

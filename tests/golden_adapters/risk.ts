@@ -11,7 +11,7 @@ import {
 } from "../../core/regimes.ts";
 import { dot, ewmaWeights, RollingCovariance } from "../../core/risk/covariance.ts";
 import { VETO_REASONS, vetoGroup, type VetoReason } from "../../core/risk/mod.ts";
-import { MODE_SIZE_FRAC, type RiskMode } from "../../core/risk/mode.ts";
+import { MODE_SIZE_FRAC } from "../../core/risk/mode.ts";
 import {
   historicalShortfall,
   normalQuantile,
@@ -20,6 +20,7 @@ import {
   valueAtRisk,
 } from "../../core/risk/tail_numbers.ts";
 import { ewmaVolatility, logReturns } from "../../core/stats.ts";
+import type { RiskMode } from "../../core/types.ts";
 import { fromPercent } from "../../core/units.ts";
 import { account } from "../fixtures.ts";
 import { NO_GUARD } from "../fixtures_nav.ts";

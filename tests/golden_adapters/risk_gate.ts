@@ -36,7 +36,7 @@ export function legOf(symbol: string, row: Row, fallbackPx: number | null = null
   if (!Number.isFinite(signedUsd)) return null;
   const side = (qty || signedUsd) < 0 ? "SHORT" : "LONG";
   const usd = signedUsd < 0 ? -signedUsd : signedUsd;
-  return { ticker: tickerOf(symbol), side, tier: "CORE", usd, qty, strategyId: null };
+  return { ticker: tickerOf(symbol), side, tier: "CORE", usd, qty, atMark: true, strategyId: null };
 }
 
 type Correlation = {

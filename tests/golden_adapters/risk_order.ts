@@ -167,7 +167,7 @@ function worldOf(input: Recorded, rules: Limits, about: About): World {
 function openLeg({ symbol, side: word, open_qty: qty }: Recorded["order"]): World["legs"] {
   if (qty === 0) return {};
   const [ticker, side] = [symbol as Ticker, sideOf(word)];
-  const leg = { ticker, side, notionalUsd: 0, qty: qty ?? NaN, strategyId: null };
+  const leg = { ticker, side, notionalUsd: 0, qty: qty ?? NaN, atMark: true, strategyId: null };
   return { [positionKey(ticker, side)]: leg };
 }
 

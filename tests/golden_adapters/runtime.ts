@@ -1,6 +1,6 @@
 /** Exits, ledger, registry, percentiles. */
 import { z } from "zod";
-import { hasMismatch, reconcileKeys } from "../../core/exits/ledger.ts";
+import { hasMismatch, reconcileKeys } from "../../core/exits/status.ts";
 import { exitRules, exitsShape } from "../../core/exits/registry.ts";
 import {
   attachLevels,

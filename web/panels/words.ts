@@ -267,6 +267,12 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
       ? `refused ${f.count(n(failures))} times in a row · it is tried again and again`
       : `waiting did not do it: ${s(ended)}`,
   }),
+  pnl_mismatch: ([venue, lots], { leg }) => ({
+    what: `${leg}: its closed result is not what the exchange says`,
+    proof: `exchange ${f.signedUsd(n(venue))} · lot by lot ${
+      f.signedUsd(n(lots))
+    } against the book`,
+  }),
   exit_due: ([reason, px], { leg }) => ({
     what: `${leg} is past its exit and no order is out`,
     proof: `${exitWords(s(reason))} · mark ${f.price(n(px))}`,
