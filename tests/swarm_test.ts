@@ -4,10 +4,12 @@
  */
 import assert from "node:assert/strict";
 import type { EngineEvent } from "../core/events.ts";
+import { GAP_PATIENCE_MS, proveResult, tellGaps } from "../core/exits/proof.ts";
 import type { Command } from "../core/ports.ts";
 import type { Route } from "../core/router/route.ts";
 import { type PositionKey, positionKey } from "../core/types.ts";
 import { FILE_OF } from "../state/log_rows.ts";
+import { holding } from "./fixtures.ts";
 import { type CheckerName, CHECKERS } from "./swarm/checkers.ts";
 import { configOf, swarmConfig } from "./swarm/config.ts";
 import { FAULT_KINDS } from "./swarm/faults.ts";
@@ -40,8 +42,10 @@ Deno.test("swarm: no checker fires over many seeds, and every fault really occur
   for (const step of KILL_STEPS) {
     assert.ok(totals.kills[step] >= FAULTS_MIN, `killed ${step} ${totals.kills[step]} times`);
   }
-  // Vetoes and decisions have logs of their own.
-  const journalled = Object.keys(FILE_OF).filter((kind) => kind !== "veto" && kind !== "decision");
+  // Vetoes and decisions have logs of their own, and this exchange never tells a result that is not
+  // its trades'.
+  const elsewhere = new Set(["veto", "decision", "pnl_mismatch"]);
+  const journalled = Object.keys(FILE_OF).filter((kind) => !elsewhere.has(kind));
   for (const kind of [...journalled, ...COMMANDS]) {
     assert.ok((totals.kinds[kind] ?? 0) > 0, `${kind} is in some journal`);
   }
@@ -189,6 +193,25 @@ const PLANTS: Readonly<Record<CheckerName, Plant>> = {
     const walletQty = { ...account.value.walletQty, USDT: (account.value.walletQty.USDT ?? 0) + 5 };
     const value = { ...account.value, walletQty };
     return { ...tick, seen: { ...tick.seen, account: { kind: "read", value } } };
+  },
+  proven: (tick) => {
+    const key = firstKey(tick.memory.holdings);
+    if (key === undefined) return tick;
+    const leg = tick.memory.holdings[key]!;
+    const parcels = leg.parcels.map((parcel) => ({ ...parcel, px: parcel.px * 1.001 }));
+    return withMemory(tick, { holdings: { [key]: { ...leg, parcels } } });
+  },
+  agreed: (tick) => {
+    const gaps = proveResult({}, holding({ venueUsd: 1, closedUsd: 1 }), 0);
+    return withEvents(
+      tick,
+      (events) =>
+        events.flatMap((event): readonly EngineEvent[] =>
+          event.kind === "episode_end"
+            ? [event, ...tellGaps(gaps, { holdings: {}, nowMs: GAP_PATIENCE_MS }).events]
+            : [event]
+        ),
+    );
   },
   protectedLegs: (tick) => {
     const { state } = tick.venue.exchange.desk;

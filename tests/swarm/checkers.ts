@@ -8,6 +8,7 @@ import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
 import { positionKey, type Trade } from "../../core/types.ts";
 import type { LedgerRow } from "../../core/venues/sim_state.ts";
+import { agreed, proven } from "./checkers_books.ts";
 import { blindEntries, capped, latched, steadyBaselines, tailed } from "./checkers_risk.ts";
 import { allotted, conditionals, ended, single, sliced, stopsFirst } from "./checkers_routes.ts";
 import { CHECKER_SURFACES } from "./surfaces.ts";
@@ -290,6 +291,8 @@ export const CHECKERS = {
   bookedOnce,
   converged,
   identity,
+  proven,
+  agreed,
   protectedLegs,
   exitsFire,
   covered,
