@@ -40,8 +40,12 @@ import liquidityBucketsConfig from "../golden/router/liquidity_buckets.config.js
 import precisionTable from "../golden/router/precision_table.json" with { type: "json" };
 import rounding from "../golden/router/rounding.json" with { type: "json" };
 import slippageEstimate from "../golden/router/slippage_estimate.json" with { type: "json" };
+import closeEventRule from "../golden/runtime/close_event_rule.json" with { type: "json" };
 import equitySeries from "../golden/runtime/equity_series.json" with { type: "json" };
+import exitIntent from "../golden/runtime/exit_intent.json" with { type: "json" };
+import exitScan from "../golden/runtime/exit_scan.json" with { type: "json" };
 import exitTrigger from "../golden/runtime/exit_trigger.json" with { type: "json" };
+import exposureHelpers from "../golden/runtime/exposure_helpers.json" with { type: "json" };
 import ledgerBuild from "../golden/runtime/ledger_build.json" with { type: "json" };
 import ledgerReconcile from "../golden/runtime/ledger_reconcile.json" with { type: "json" };
 import ledgerStateSnapshot from "../golden/runtime/ledger_state_snapshot.json" with {
@@ -49,6 +53,7 @@ import ledgerStateSnapshot from "../golden/runtime/ledger_state_snapshot.json" w
 };
 import ledgerSync from "../golden/runtime/ledger_sync.json" with { type: "json" };
 import percentile from "../golden/runtime/percentile.json" with { type: "json" };
+import pnlFifo from "../golden/runtime/pnl_fifo.json" with { type: "json" };
 import tpSlSeedFormula from "../golden/runtime/tp_sl_seed_formula.json" with { type: "json" };
 import { adapter, Refusal } from "../golden_adapters/adapter.ts";
 import { adapterOf, ADAPTERS } from "../golden_adapters/mod.ts";
@@ -88,13 +93,18 @@ const FILES: Readonly<Record<string, unknown>> = {
   router_policy: routerPolicy,
   router_stats: routerStats,
   slippage_ewma: slippageEwma,
+  close_event_rule: closeEventRule,
   equity_series: equitySeries,
+  exit_intent: exitIntent,
+  exit_scan: exitScan,
   exit_trigger: exitTrigger,
+  exposure_helpers: exposureHelpers,
   ledger_build: ledgerBuild,
   ledger_reconcile: ledgerReconcile,
   ledger_state_snapshot: ledgerStateSnapshot,
   ledger_sync: ledgerSync,
   percentile: percentile,
+  pnl_fifo: pnlFifo,
   tp_sl_seed_formula: tpSlSeedFormula,
 };
 const TABLES: Readonly<Record<string, unknown>> = {

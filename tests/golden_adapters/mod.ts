@@ -5,12 +5,13 @@ import { RISK } from "./risk.ts";
 import { ROUTER } from "./router.ts";
 import { ROUTER_MODELS } from "./router_models.ts";
 import { RUNTIME } from "./runtime.ts";
+import { RUNTIME_BOOKS } from "./runtime_books.ts";
 
 const AREAS: Readonly<Record<string, readonly Adapter[]>> = {
   intel: INTEL,
   risk: RISK,
   router: [...ROUTER, ...ROUTER_MODELS],
-  runtime: RUNTIME,
+  runtime: [...RUNTIME, ...RUNTIME_BOOKS],
 };
 
 export const ADAPTERS: readonly Adapter[] = Object.values(AREAS).flat();
