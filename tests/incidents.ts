@@ -3,20 +3,32 @@
  * are those that no test covers yet, with what is missing; `none` do not apply, with the reason.
  */
 
-export type Lane = "sim" | "unit" | "e2e" | "lint";
+import type { ScenarioName } from "./scenarios/mod.ts";
+
+export type Lane = "unit" | "e2e" | "lint";
+/** A scenario is played as the engine is, and with the fault planted; any other test by its name. */
+export type Proof =
+  | { readonly scenario: ScenarioName }
+  | { readonly lane: Lane; readonly file: string; readonly test: string };
 export type Incident =
-  | { readonly what: string; readonly lane: Lane; readonly file: string; readonly test: string }
+  | { readonly what: string; readonly proofs: readonly Proof[] }
   | { readonly what: string; readonly none: string }
   | { readonly what: string; readonly open: string };
 
-const by = (what: string, lane: Lane, file: string, test: string): Incident => ({
+const by = (what: string, lane: Lane, file: string, test: string) => ({
   what,
-  lane,
-  file,
-  test,
+  proofs: [{ lane, file, test }],
 });
-const SWARM = "swarm: no checker fires over many seeds, and every fault really occurs";
-const swarm = (what: string) => by(what, "sim", "swarm_test.ts", SWARM);
+const sim = (what: string, ...scenarios: readonly ScenarioName[]) => ({
+  what,
+  proofs: scenarios.map((scenario): Proof => ({ scenario })),
+});
+type Proven = { readonly what: string; readonly proofs: readonly Proof[] };
+/** Two sides of one incident. */
+const both = (one: Proven, other: Proven): Proven => ({
+  what: one.what,
+  proofs: [...one.proofs, ...other.proofs],
+});
 const KILL = "kill -9 at any moment loses nothing, doubles nothing and leaves every surface whole";
 const kill = (what: string) => by(what, "e2e", "kill_test.ts", KILL);
 const unit = (what: string, file: string, test: string) => by(what, "unit", `core/${file}`, test);
@@ -24,37 +36,38 @@ const shell = (what: string, file: string, test: string) => by(what, "unit", `sh
 const e2e = (what: string, file: string, test: string) => by(what, "e2e", `shell/${file}`, test);
 
 export const INCIDENTS: Readonly<Record<string, Incident>> = {
-  A1: kill("positions without exits after a restart"),
-  A2: unit(
+  A1: both(
+    sim("positions without exits after a restart", "december"),
+    kill("exits after any kill"),
+  ),
+  A2: sim(
     "seeding from an old snapshot, once",
-    "protect_test.ts",
-    "a leg without levels is seeded and gets its stop in the same tick",
+    "first_start_no_snapshot",
+    "new_position_while_running",
+    "startup_with_positions",
+    "second_start",
   ),
-  A3: unit(
-    "alive but not trading, and nobody says why",
-    "world_test.ts",
-    "a veto tells all of it: codes, gate, figures, room, the state of the book",
-  ),
-  A4: unit("the exit scan idles", "degraded_test.ts", "degraded: a symbol has no price"),
+  A3: sim("alive but not trading, and nobody says why", "alive_but_not_trading"),
+  A4: sim("the exit scan idles", "one_symbol_without_a_price"),
   A5: by(
     "one bad row or a full disk freezes a surface",
     "e2e",
     "disk_test.ts",
     "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
   ),
-  A6: swarm("book and venue differ"),
+  A6: sim("book and venue differ", "lists_agree_with_the_exchange", "manual_close_leaves_nothing"),
   A7: unit(
     "intents below the smallest order idle",
     "orders_test.ts",
     "an entry is planned in whole lots and ticks or refused by name",
   ),
-  A8: unit("NAV jumps", "nav_test.ts", "an unexplained jump is held out of every figure"),
+  A8: sim("NAV jumps", "nav_jump"),
   A9: unit(
     "one veto counted four times",
     "screen_test.ts",
     "counters count each thing once and keep a day of five-minute buckets",
   ),
-  A10: swarm("positions stuck for hours"),
+  A10: sim("positions stuck for hours", "stuck_beyond_its_time"),
   A11: { what: "counts without their window", open: "windows beside every windowed figure" },
   A12: unit(
     "every quote falls back and nothing acts",
@@ -101,12 +114,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "help, version and mistakes on the command line",
   ),
   A21: { what: "missing advice read as a value", none: "no advice feeds the gate in this build" },
-  A22: unit(
-    "cancelling what is over",
-    "exchange_test.ts",
-    "a cancel that comes too late is answered with what happened",
-  ),
-  A23: { what: "an old peak on a venue that was reset", open: "baselines bound to an account id" },
+  A22: sim("cancelling what is over", "cancels_nothing_that_is_over"),
+  A23: sim("an old peak on a venue that was reset", "venue_reset"),
   A24: shell(
     "the mirror skips when equity is not positive",
     "mirror_test.ts",
@@ -122,21 +131,20 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "router_test.ts",
     "a close asks for no more than the leg holds, and ends when the leg is gone",
   ),
-  B1: unit(
-    "slow loops make NAV stale",
-    "nav_test.ts",
-    "NAV is fresh below the limit and stale from it on",
-  ),
+  B1: sim("slow loops make NAV stale", "slow_reads_halt_nothing"),
   B2: shell(
     "NAV history cut every loop",
     "nav_history_test.ts",
     "older days are thinned when a new one begins, and what is no row is left alone",
   ),
   B3: { what: "memory grows", open: "a soak of a day with a bound on growth" },
-  B4: unit(
-    "two truths about the result",
-    "attribution_test.ts",
-    "every way of looking at the result adds up to the same total",
+  B4: both(
+    sim("two truths about the result", "books_add_up"),
+    unit(
+      "seen from several sides",
+      "attribution_test.ts",
+      "every way of looking at the result adds up to the same total",
+    ),
   ),
   B5: { what: "twelve hours shown as all time", open: "spans beside figures of history" },
   B6: unit("a drawdown that resets at midnight", "nav_test.ts", "a peak never decays by age"),
@@ -155,11 +163,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "orders_test.ts",
     "an order is settled when every executed lot has been booked",
   ),
-  B10: unit(
-    "a reduce refused for ever",
-    "errors_test.ts",
-    "a close never gives up: again, within a band, or at once",
-  ),
+  B10: sim("a reduce refused for ever", "refused_reduce_ends", "paper_behaves_like_live"),
   B11: e2e(
     "a feature that is silently off",
     "binary_test.ts",
@@ -177,21 +181,13 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "operator_test.ts",
     "every command in every state leads where it should, or is refused in words",
   ),
-  B16: unit(
-    "an episode ledger that is rebuilt by hand",
-    "ledger_test.ts",
-    "adding averages the entry, reducing leaves it, closing ends the episode",
-  ),
+  B16: sim("an episode ledger that is rebuilt by hand", "episodes_outlive_restarts"),
   B17: e2e(
     "threads left at the end",
     "commands_test.ts",
     "Ctrl-C ends a replay in order, with its report",
   ),
-  B18: unit(
-    "four exits per entry",
-    "router_test.ts",
-    "an urgent exit goes to market at once and does not stop before it is done",
-  ),
+  B18: sim("four exits per entry", "stop_hit_closes_the_whole_leg"),
   B19: unit(
     "intents below what can be executed",
     "orders_test.ts",
@@ -202,27 +198,25 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "mode_test.ts",
     "each mode has its reason in words, and what cannot be evaluated is HALTED",
   ),
-  C1: unit(
-    "an exit of the smallest size",
-    "protect_test.ts",
-    "a level that is reached goes to market in the same tick",
+  C1: sim("an exit of the smallest size", "stop_hit_closes_the_whole_leg", "target_hit_short"),
+  C2: sim("an outage read as flat", "outage_mid_run"),
+  C3: both(
+    sim("what cannot be read is read as empty", "startup_while_down"),
+    shell(
+      "a corrupt file",
+      "state_test.ts",
+      "a damaged checkpoint is kept aside and the generation before is used",
+    ),
   ),
-  C2: unit("an outage read as flat", "degraded_test.ts", "degraded: everything is down"),
-  C3: shell(
-    "a corrupt file read as empty",
-    "state_test.ts",
-    "a damaged checkpoint is kept aside and the generation before is used",
-  ),
-  C4: unit(
-    "exits at a price of zero",
-    "exits_test.ts",
-    "levels trigger at equality, on the right side, and on real prices only",
-  ),
-  C5: swarm("one intent, several orders"),
-  C6: unit(
-    "a kill switch that blocks exits",
-    "operator_test.ts",
-    "a stop reaches the wire whatever the operator, NAV, risk and pace say",
+  C4: sim("exits at a price of zero", "no_quotes_phantom_exits"),
+  C5: sim("one intent, several orders", "one_intent_one_position"),
+  C6: both(
+    sim("a kill switch that blocks exits", "kill_switch_stops_no_exit"),
+    unit(
+      "every other state",
+      "operator_test.ts",
+      "a stop reaches the wire whatever the operator, NAV, risk and pace say",
+    ),
   ),
   C7: unit(
     "a vetoed flip closes a position",
@@ -230,17 +224,9 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "a flip that the gate refuses closes nothing, and a leg of others stays",
   ),
   C8: unit("garbage becomes an order", "risk_test.ts", "every check has its bounds tested"),
-  C9: unit(
-    "an exit larger than the position",
-    "exchange_test.ts",
-    "what closes never opens: hedge mode refuses too much, one-way mode trims it",
-  ),
-  C10: swarm("a late fill without protection"),
-  C11: unit(
-    "levels inherited from another position",
-    "exits_test.ts",
-    "levels travel with the entry; quantity follows the leg, levels do not",
-  ),
+  C9: sim("an exit larger than the position", "dust_leaves_exactly", "one_way_mode"),
+  C10: sim("a late fill without protection", "late_fill"),
+  C11: sim("levels inherited from another position", "reopened_elsewhere"),
   C12: e2e(
     "flags that mean something else",
     "commands_test.ts",
@@ -251,11 +237,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "engine_test.ts",
     "a throw in the second step keeps what the first decided, and pauses entries",
   ),
-  C14: unit(
-    "one garbled row hides positions",
-    "credible_test.ts",
-    "a position without a size makes the whole reading unknown, never flat",
-  ),
+  C14: sim("one garbled row hides positions", "garbage_row_breaks_all", "entry_price_zero_row"),
   C15: unit(
     "unknown read as healthy",
     "mode_test.ts",
@@ -271,7 +253,10 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "state_test.ts",
     "a surface has one writer, and no number that JSON cannot say",
   ),
-  C18: kill("results lost at a restart"),
+  C18: both(
+    sim("results lost at a restart", "episodes_outlive_restarts"),
+    kill("results after any kill"),
+  ),
   C19: unit(
     "sums of fills that double",
     "router_surfaces_test.ts",
@@ -288,21 +273,20 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "commands_test.ts",
     "status tells a live engine from a dead one",
   ),
-  C23: unit(
-    "a seeded stop that fires at once",
-    "exits_test.ts",
-    "invented levels anchor at the entry unless they would fire at once",
-  ),
+  C23: sim("a seeded stop that fires at once", "seeded_stop_breached"),
   C24: shell(
     "half-written files after a power loss",
     "state_test.ts",
     "a file is replaced as a whole, and leftovers of a crash are cleared",
   ),
-  C25: by(
-    "process death leaves positions naked",
-    "e2e",
-    "kill_test.ts",
-    "two minutes after the engine died none of its quotes rests, and every stop does",
+  C25: both(
+    sim("process death leaves positions naked", "process_death"),
+    by(
+      "a real process",
+      "e2e",
+      "kill_test.ts",
+      "two minutes after the engine died none of its quotes rests, and every stop does",
+    ),
   ),
   C26: { what: "secrets in logs", open: "no secret exists before a live venue does" },
 };
