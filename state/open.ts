@@ -59,6 +59,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   await claimDirectory(layout, { lineage, feed: feed.id, mode: options.facts.mode });
   const rules = options.rulesFor(feed);
   const { memory, notes, rows, checkpointSeq } = await recoverMemory(options, { lineage, feed });
+  refuseStranger(layout, { recovered, lineage, memory });
   const views = await recallViews(layout);
   await writeManifest(layout.state);
   await writeMarkets(layout.markets, feed, rules);
@@ -137,6 +138,27 @@ async function claimDirectory(layout: Layout, identity: Identity): Promise<void>
     `Cannot use ${layout.root} as it belongs to another run (${known?.mode ?? "unknown"}, ` +
       `${known?.feed ?? "unknown"}); this one is ${identity.mode}, ${identity.feed}: choose ` +
       "another --data, or move the old logs aside",
+  );
+}
+
+/**
+ * Peaks, booked trades and stops are of the account that the memory traded on. Beside another one
+ * they would be an endless drawdown, and its trades would count as booked.
+ */
+function refuseStranger(
+  { root, venueLedger }: Layout,
+  { recovered, lineage, memory }: {
+    recovered: Recovered | null;
+    lineage: string;
+    memory: Memory;
+  },
+): void {
+  const isNew = memory.pulse.seq === 0;
+  if (recovered === null ? isNew : recovered.lineage === lineage) return;
+  const problem = recovered === null ? "is gone" : "is of another run";
+  throw new Refusal(
+    `Cannot use ${root} as the exchange's ledger ${venueLedger} ${problem} and the engine ` +
+      "remembers what it traded: put the ledger back, or move logs/ aside to start anew",
   );
 }
 

@@ -1,0 +1,41 @@
+/** A memory belongs to the exchange it traded on: without its ledger it is not gone on with. */
+import assert from "node:assert/strict";
+import { inTempDir, lane } from "../lanes.ts";
+import { ballast } from "./ballast.ts";
+import { writeCandles } from "./candles.ts";
+
+const NEEDS = ["read", "write", "run", "env"] as const;
+
+lane("peaks and trade ids are of one account: without the exchange's ledger no start goes on", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeCandles(`${dir}/candles`, { seed: 3, hours: 30, minutes: 15, symbols: 2 });
+      const run = ["run", "--no-web", "--speed", "0", "--candles", `${dir}/candles`];
+      const play = (data: string, ticks: number, ...more: readonly string[]) =>
+        ballast([...run, "--ticks", String(ticks), "--data", `${dir}/${data}`, ...more]);
+      const first = await play("a", 20);
+      assert.equal(first.code, 0, first.err);
+      const ledger = `${dir}/a/logs/sim/venue.jsonl`;
+      const checkpoint = `${dir}/a/logs/state/checkpoint.json`;
+      const remembered = await Deno.readTextFile(checkpoint);
+      const text = await Deno.readTextFile(ledger);
+
+      await Deno.rename(ledger, `${ledger}.away`);
+      const reset = await play("a", 20);
+      assert.equal(reset.code, 2, "an old peak does not meet a new account");
+      assert.match(reset.err, /the exchange's ledger .*venue\.jsonl is gone/);
+      assert.equal(await Deno.readTextFile(checkpoint), remembered, "nothing is lost");
+
+      const other = await play("b", 20, "--seed", "9");
+      assert.equal(other.code, 0, other.err);
+      await Deno.copyFile(`${dir}/b/logs/sim/venue.jsonl`, ledger);
+      const strange = await play("a", 20);
+      assert.equal(strange.code, 2, "nor another account's ledger");
+      assert.match(strange.err, /venue\.jsonl is of another run/);
+
+      await Deno.writeTextFile(ledger, text);
+      const again = await play("a", 20);
+      assert.equal(again.code, 0, again.err);
+    }),
+});
