@@ -11,6 +11,7 @@ import {
   hours,
   MS_PER_DAY,
   MS_PER_HOUR,
+  MS_PER_MINUTE,
   MS_PER_SECOND,
   seconds,
   usd,
@@ -247,6 +248,23 @@ export function viewAccount(memory: NavMemory, nowMs: number, rules: NavRules): 
 export function dayOf(ms: number, zone: string): string {
   if (zone === "UTC") return new Date(ms).toISOString().slice(0, 10);
   return dayFormat(zone).format(new Date(ms));
+}
+
+/** A calendar day may have 25 hours; zones change at quarters of an hour. */
+const DAY_MAX_MS = 25 * MS_PER_HOUR;
+const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
+
+/** The first instant of the calendar day in a time zone that an instant lies in. */
+export function dayStartMs(ms: number, zone: string): number {
+  const day = dayOf(ms, zone);
+  const steps = Math.floor(ms / ZONE_STEP_MS);
+  let [before, within] = [steps - DAY_MAX_MS / ZONE_STEP_MS - 1, steps];
+  while (within - before > 1) {
+    const middle = Math.floor((before + within) / 2);
+    if (dayOf(middle * ZONE_STEP_MS, zone) === day) within = middle;
+    else before = middle;
+  }
+  return within * ZONE_STEP_MS;
 }
 
 function hold(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {

@@ -47,7 +47,8 @@ export async function keepsFailing(path: string, wallMs: number, code: number): 
 /** A line that a crash has torn says nothing, and must not keep the next process from starting. */
 function rowOrNothing(line: string): readonly RunRow[] {
   try {
-    return [JSON.parse(line) as RunRow];
+    const row: unknown = JSON.parse(line);
+    return typeof row === "object" && row !== null ? [row as RunRow] : [];
   } catch {
     return [];
   }

@@ -1,6 +1,7 @@
 /** One constructor per thing, every option defaulted: a test names only what it is about. */
 import type { Holding } from "../core/exits/ledger.ts";
 import type { Parcel } from "../core/exits/parcels.ts";
+import type { Close } from "../core/exits/episode.ts";
 import type { Guard } from "../core/exits/registry.ts";
 import { exitRules, exitsShape } from "../core/exits/registry.ts";
 import type { NewOrder } from "../core/ports.ts";
@@ -168,6 +169,26 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     parcels: [parcel({ side, lots, px: entryPx, strategyId })],
     earned: [],
     venueUsd: 0,
+    ...changes,
+  };
+}
+
+/** A closed position that left at its target. */
+export function close(changes: Partial<Close> = {}): Close {
+  return {
+    ticker: BTC,
+    side: "LONG",
+    strategyId: "s1",
+    reason: "tp",
+    openedMs: T0,
+    closedMs: T0 + 1,
+    realizedUsd: 10,
+    feesUsd: 1,
+    fundingUsd: -0.5,
+    usd: 300,
+    rMultiple: 2,
+    earned: [],
+    conditions: { range: 1, drawdown: 0, mode: "OK" },
     ...changes,
   };
 }

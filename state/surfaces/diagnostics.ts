@@ -18,6 +18,7 @@ import {
   type Published,
   seconds,
 } from "./surface.ts";
+import { windowFrom } from "./window.ts";
 
 const Funnel = z.strictObject({
   signals: count,
@@ -52,6 +53,7 @@ export const Diagnostics = z.strictObject({
       since_ts: maybeTime,
       window: z.strictObject({
         seconds: z.number().positive(),
+        from_ts: isoTime,
         by_reason: counts,
         funnel: Funnel,
       }),
@@ -196,7 +198,8 @@ function phaseOf({ memory, loop }: Published): (typeof PHASES)[number] {
   return loop.stopRequested ? "drain" : memory.pulse.phase;
 }
 
-function vetoCounters({ memory, rules }: Published) {
+function vetoCounters(published: Published) {
+  const { memory, rules } = published;
   const { counters, pulse } = memory;
   const { vetoWindowMs } = rules.loop;
   const funnel = funnelOf(counters, pulse.nowMs, vetoWindowMs);
@@ -214,6 +217,7 @@ function vetoCounters({ memory, rules }: Published) {
     since_ts: isoOrNull(counters.sinceMs),
     window: {
       seconds: vetoWindowMs / MS_PER_SECOND,
+      from_ts: windowFrom(published, vetoWindowMs),
       by_reason: { ...funnel.vetoes },
       funnel: {
         signals: funnel.signals,

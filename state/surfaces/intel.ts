@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { TradeStats } from "../../core/intel/expectancy.ts";
+import { MS_PER_HOUR } from "../../core/units.ts";
 import { LOOKBACK_HOURS, recentTrades, scoresOf } from "../../core/scoring.ts";
 import {
   count,
@@ -15,6 +16,7 @@ import {
   type Published,
   symbol,
 } from "./surface.ts";
+import { closesWindow } from "./window.ts";
 
 const NOT_MEASURED = "not_measured";
 
@@ -36,6 +38,7 @@ export const Expectancy = z.strictObject({
   regimes: z.strictObject({}),
   sample_count: count,
   lookback_hours: z.number().positive(),
+  from_ts: isoTime,
   reason: z.string().nullable(),
 });
 
@@ -50,6 +53,7 @@ export function projectExpectancy(published: Published) {
     regimes: {},
     sample_count: sampleCount,
     lookback_hours: LOOKBACK_HOURS,
+    from_ts: closesWindow(published, LOOKBACK_HOURS * MS_PER_HOUR).from_ts,
     reason: sampleCount === 0 ? "no_closed_trades" : null,
   };
 }
@@ -139,6 +143,7 @@ export const RiskAllocationSuggestions = z.strictObject({
   ...envelopeShape,
   generated_ts: isoTime,
   lookback_days: z.number().positive(),
+  from_ts: isoTime,
   global: z.strictObject({
     current_equity_usd: maybe,
     current_drawdown_pct: fraction,
@@ -148,10 +153,12 @@ export const RiskAllocationSuggestions = z.strictObject({
   reason: z.string(),
 });
 
-export function projectRiskAllocationSuggestions({ memory, world }: Published) {
+export function projectRiskAllocationSuggestions(published: Published) {
+  const { memory, world } = published;
   return {
     generated_ts: iso(memory.pulse.nowMs),
     lookback_days: LOOKBACK_HOURS / 24,
+    from_ts: closesWindow(published, LOOKBACK_HOURS * MS_PER_HOUR).from_ts,
     global: {
       current_equity_usd: memory.nav.level?.navUsd ?? null,
       current_drawdown_pct: world.account.ddFrac,

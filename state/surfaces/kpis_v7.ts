@@ -25,13 +25,17 @@ import {
   type Published,
   valueOf,
 } from "./surface.ts";
+import { closesWindow, todayWindow, Window, windowOf } from "./window.ts";
 
 const WEEK_MS = 7 * MS_PER_DAY;
+const TWO_DAYS_MS = 2 * MS_PER_DAY;
 
 export const Kpis = z.strictObject({
   ...envelopeShape,
   updated_at: isoTime,
   ts: isoTime,
+  /** What the figures with these endings are about, and those of routing. */
+  windows: z.strictObject({ "7d": Window, "48h": Window, today: Window, routing: Window }),
   portfolio: z.strictObject({
     nav: maybe,
     aum: maybe,
@@ -89,11 +93,11 @@ export const Kpis = z.strictObject({
   router: z.strictObject({
     policy_quality: z.string().nullable(),
     maker_first: z.boolean().nullable(),
-    maker_fill_share: maybe,
-    maker_fill_rate: maybe,
+    maker_fill_share: fraction,
+    maker_fill_rate: fraction,
     avg_slippage_bps: maybe,
-    reject_rate: maybe,
-    fallback_ratio: maybe,
+    reject_rate: fraction,
+    fallback_ratio: fraction,
     slip_q25_bps: maybe,
     slip_q50_bps: maybe,
     slip_q75_bps: maybe,
@@ -106,8 +110,8 @@ export const Kpis = z.strictObject({
   aum_total: maybe,
   fx: z.strictObject({ usd_zar: maybe, ts: isoTime }),
   router_stats: z.strictObject({
-    maker_fill_rate: maybe,
-    fallback_ratio: maybe,
+    maker_fill_rate: fraction,
+    fallback_ratio: fraction,
     slip_q25_bps: maybe,
     slip_q50_bps: maybe,
     slip_q75_bps: maybe,
@@ -142,6 +146,7 @@ export function projectKpis(published: Published) {
   return {
     updated_at: iso(nowMs),
     ts: iso(nowMs),
+    windows: windowsOf(published),
     portfolio,
     per_symbol: perSymbol(published),
     nav: {
@@ -162,7 +167,9 @@ export function projectKpis(published: Published) {
     router: {
       policy_quality: label,
       maker_first: rules.router.makerFirst,
-      maker_fill_share: totals.filledUsd > 0 ? totals.makerUsd / totals.filledUsd : null,
+      maker_fill_share: totals.filledUsd > 0
+        ? Math.min(1, totals.makerUsd / totals.filledUsd)
+        : null,
       maker_fill_rate: effectiveness.makerFillFrac,
       avg_slippage_bps: slippageBps,
       reject_rate: rejectFrac,
@@ -184,6 +191,19 @@ export function projectKpis(published: Published) {
     },
     drawdown: { dd_pct: account.ddFrac },
     atr: { atr_ratio: atr.median_ratio, atr_regime, symbols: atr.symbols },
+  };
+}
+
+function windowsOf(published: Published) {
+  const { effectiveness } = routingOfWhole(published);
+  return {
+    "7d": closesWindow(published, WEEK_MS),
+    "48h": closesWindow(published, TWO_DAYS_MS),
+    today: todayWindow(published),
+    routing: windowOf(published, {
+      windowMs: published.rules.router.recordMs,
+      n: effectiveness.sampleCount,
+    }),
   };
 }
 
@@ -223,7 +243,7 @@ function worstCvar(published: Published): number | null {
 }
 
 function overall({ memory }: Published): number | null {
-  const cutMs = memory.pulse.nowMs - 2 * MS_PER_DAY;
+  const cutMs = memory.pulse.nowMs - TWO_DAYS_MS;
   const results = Object.values(memory.closes).filter(({ closedMs }) => closedMs > cutMs)
     .map(netUsd);
   return results.length === 0 ? null : results.reduce((sum, usd) => sum + usd, 0) / results.length;

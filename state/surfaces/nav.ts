@@ -15,6 +15,7 @@ import {
   maybeTime,
   type Published,
 } from "./surface.ts";
+import { windowFrom } from "./window.ts";
 
 const Assets = z.record(z.string(), maybe);
 
@@ -39,6 +40,7 @@ export const Aum = z.strictObject({
 
 const ExecStats = z.strictObject({
   window_s: z.number().positive(),
+  from_ts: isoTime,
   attempted: count,
   vetoed: count,
   submitted: count,
@@ -170,7 +172,8 @@ export function aumOf(
   return { futures: withFutures ? navUsd : null, offexchange, total, partial };
 }
 
-function execStats({ memory }: Published): z.output<typeof ExecStats> {
+function execStats(published: Published): z.output<typeof ExecStats> {
+  const { memory } = published;
   const { nowMs } = memory.pulse;
   const day = funnelOf(memory.counters, nowMs, MS_PER_DAY);
   const vetoes = Object.entries(day.vetoes);
@@ -179,6 +182,7 @@ function execStats({ memory }: Published): z.output<typeof ExecStats> {
   const unknown = Object.values(memory.orders).filter(({ state }) => state === "unknown").length;
   return {
     window_s: MS_PER_DAY / MS_PER_SECOND,
+    from_ts: windowFrom(published, MS_PER_DAY),
     attempted: day.signals,
     vetoed,
     submitted: day.orders,

@@ -31,6 +31,7 @@ import {
   type Published,
   valueOf,
 } from "./surface.ts";
+import { closesWindow, Window } from "./window.ts";
 
 const Row = z.strictObject({
   realized_pnl: z.number(),
@@ -90,9 +91,12 @@ export const PnlAttribution = z.strictObject({
     ts: isoTime,
     equity: z.number(),
     pnl: z.number(),
-    drawdown_pct: z.number().min(0).nullable(),
+    /** As everywhere: more than everything cannot be lost. */
+    drawdown_pct: fraction,
     rolling_pnl: maybe,
   })),
+  /** The closed positions that all this is about: the newest ones, as many as are kept. */
+  window: Window,
   reason: z.string().nullable(),
 });
 
@@ -155,6 +159,7 @@ export function projectPnlAttribution(published: Published) {
       by_symbol: exitsBy(results, ({ ticker }) => ticker),
     },
     equity: curveOf(published),
+    window: closesWindow(published, null),
     reason: closes.length === 0 ? "no_closed_trades" : null,
   };
 }
@@ -170,7 +175,7 @@ function curveOf({ memory }: Published) {
     ts: iso(point.atMs),
     equity: point.equityUsd,
     pnl: point.pnlUsd,
-    drawdown_pct: point.drawdownFrac,
+    drawdown_pct: point.drawdownFrac === null ? null : Math.min(1, point.drawdownFrac),
     rolling_pnl: point.rollingUsd,
   }));
 }

@@ -19,11 +19,13 @@ import {
   maybeTime,
   type Published,
 } from "./surface.ts";
+import { todayWindow, Window } from "./window.ts";
 
 const Amounts = z.record(z.string(), maybe);
 
 export const RiskSnapshot = z.strictObject({
   ...envelopeShape,
+  windows: z.strictObject({ today: Window }),
   risk_mode: z.enum(RISK_MODES),
   risk_mode_reason: z.string(),
   risk_mode_score: z.number().min(0).max(1),
@@ -128,6 +130,7 @@ export function projectRiskSnapshot(published: Published) {
     usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
   const mismatch = hasMismatch(reconciliationOf(published));
   return {
+    windows: { today: todayWindow(published) },
     risk_mode: mode,
     risk_mode_reason: reason,
     risk_mode_score: score,

@@ -17,6 +17,7 @@ import {
   type Published,
   symbol,
 } from "./surface.ts";
+import { Window, windowFrom, windowOf } from "./window.ts";
 
 const qualityShape = {
   quality_score: z.number(),
@@ -43,6 +44,8 @@ const Global = z.strictObject({
   router_bucket: z.string().nullable(),
   reject_ratio: fraction,
   fees_usd: z.number(),
+  /** What the shares are about; sums and `event_count` are of all time. */
+  window: Window,
   /** What is wrong with routing as a whole, as the risk mode has it; null: nothing. */
   warning: z.string().nullable(),
   updated_ts: isoTime,
@@ -120,7 +123,12 @@ export const RouterHealth = z.strictObject({
   router_health: z.strictObject({
     global: Global,
     per_symbol: z.record(symbol, PerSymbol),
-    meta: z.strictObject({ window_seconds: z.number(), min_events: count, updated_ts: isoTime }),
+    meta: z.strictObject({
+      window_seconds: z.number(),
+      from_ts: isoTime,
+      min_events: count,
+      updated_ts: isoTime,
+    }),
   }),
   global: Global,
   summary: z.strictObject({
@@ -156,6 +164,7 @@ export function projectRouterHealth(published: Published) {
       ),
       meta: {
         window_seconds: rules.quality.windowMs / MS_PER_SECOND,
+        from_ts: windowFrom(published, rules.quality.windowMs || null),
         min_events: rules.quality.minCount,
         updated_ts,
       },
@@ -200,6 +209,10 @@ function globalRow(published: Published) {
     router_bucket: bucket,
     reject_ratio: rejectFrac,
     fees_usd: totals.feesUsd,
+    window: windowOf(published, {
+      windowMs: published.rules.router.recordMs,
+      n: effectiveness.sampleCount,
+    }),
     warning: memory.routerHealth.warning,
     updated_ts: iso(memory.pulse.nowMs),
   };
@@ -278,7 +291,7 @@ function statsRow({ record: { totals }, figures, reliability, policy }: SymbolRo
     filled_count: totals.filledCount,
     abandoned_count: totals.abandonedCount,
     maker_count: totals.makerFinalCount,
-    taker_count: totals.filledCount - totals.makerFinalCount,
+    taker_count: Math.max(0, totals.filledCount - totals.makerFinalCount),
     fallback_count: totals.fallbackCount,
     reject_count: totals.rejectCount,
     requote_count: totals.requoteCount,

@@ -19,6 +19,7 @@ import {
   type Published,
   symbol,
 } from "./surface.ts";
+import { windowFrom } from "./window.ts";
 
 const Point = z.strictObject({
   maker_first: z.boolean(),
@@ -34,6 +35,7 @@ export const RouterPolicySuggestions = z.strictObject({
   ...envelopeShape,
   generated_ts: isoTime,
   lookback_days: z.number().positive(),
+  from_ts: isoTime,
   /** Whether suggestions are followed as well, within the bounds of `router_autotune`. */
   applied: z.boolean(),
   symbols: z.array(z.strictObject({
@@ -96,6 +98,7 @@ export function projectRouterPolicySuggestions(published: Published) {
   return {
     generated_ts: iso(memory.pulse.nowMs),
     lookback_days: rules.router.recordMs / MS_PER_DAY,
+    from_ts: windowFrom(published, rules.router.recordMs),
     applied: rules.router.tuning.applies,
     symbols: symbols.map((row) => ({ ...row, rationale: [...row.rationale] })),
     reason: symbols.length === 0 ? "no_routes" : null,

@@ -1,11 +1,10 @@
 /** Who earned what: sums that agree with each other, and nothing invented where a price is missing. */
 import assert from "node:assert/strict";
 import { blankMemory, type Memory } from "../../core/memory.ts";
-import type { Close } from "../../core/exits/episode.ts";
 import { Past } from "../../core/past.ts";
 import { projectPnlAttribution } from "../../state/surfaces/pnl_attribution.ts";
 import type { RiskMode } from "../../core/types.ts";
-import { BTC, ETH, holding, parcel, T0 } from "../fixtures.ts";
+import { BTC, close, ETH, holding, parcel, T0 } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 import { publishedOf } from "../swarm/surfaces.ts";
 
@@ -14,23 +13,6 @@ const near = (got: number, wanted: number) =>
   assert.ok(Math.abs(got - wanted) < 1e-9, `${got}, not ${wanted}`);
 const RULES = rules();
 const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
-
-const close = (changes: Partial<Close> = {}): Close => ({
-  ticker: BTC,
-  side: "LONG",
-  strategyId: "s1",
-  reason: "tp",
-  openedMs: T0,
-  closedMs: T0 + 1,
-  realizedUsd: 10,
-  feesUsd: 1,
-  fundingUsd: -0.5,
-  usd: 300,
-  rMultiple: 2,
-  earned: [],
-  conditions: { range: 1, drawdown: 0, mode: "OK" },
-  ...changes,
-});
 
 function attributed(changes: Partial<Memory>, market = observation().market) {
   const memory = { ...blankMemory("test00", T0 + DAY), ...changes };

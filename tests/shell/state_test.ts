@@ -273,6 +273,8 @@ lane("three assertion failures within ten minutes are a crash loop", {
       new LineFile(path).close();
       await Deno.writeTextFile(path, '{"ts":"20', { append: true });
       assert.equal(await failing(9), true, "a torn row says nothing and stops nobody");
+      await Deno.writeTextFile(path, '01"}\nnull\n{"event":"stop","code":70}\n', { append: true });
+      assert.equal(await failing(9), true, "nor does one that is no row, or has no time");
     }),
 });
 

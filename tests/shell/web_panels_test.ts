@@ -258,6 +258,10 @@ Deno.test("router: too few orders are UNKNOWN, weak ones warn", async () => {
   const few = await textWith(rated({ insufficient: true, label: "UNKNOWN" }));
   assert.match(few, /Router Rtr \? UNKNOWN/);
   assert.match(few, /Router score too few orders/);
+  const window = { window_s: 864_000, from_ts: "2026-01-01T00:00:00.000Z", n: 41 };
+  const html = await htmlWith(rated({ maker_fill_ratio: 0.63, window }));
+  assert.match(seen(html), /Maker share 63% of 41 routes/, "a share says of how many");
+  assert.match(html, /since 2026-01-01 00:00, at most the last 10 d/, "and since when");
   const weak = rated({ quality_score: 0.42, label: "WEAK", slippage_drift_bucket: "RED" });
   assert.match(await textWith(weak), /Router Rtr ▲ 0\.42 WEAK/);
   assert.match(await panel("exits", weak), /▲ 0\.42 WEAK Slippage, drift ▲ [\d.]+ bps, RED/);

@@ -170,7 +170,9 @@ function Execution({ router_health: health }: Seen) {
           {`${f.bps(all.avg_slippage_bps)}, ${all.slippage_drift_bucket ?? f.MISSING}`}
         </span>
       </Line>
-      <Line name="Maker share">{f.share(all.maker_fill_ratio)}</Line>
+      <Line name="Maker share">
+        <Share share={all.maker_fill_ratio} window={all.window} />
+      </Line>
       <Line name="Latency">
         <span class={isSlow ? "warn" : ""}>
           {isSlow ? "▲ " : ""}
@@ -178,6 +180,21 @@ function Execution({ router_health: health }: Seen) {
         </span>
       </Line>
     </>
+  );
+}
+
+type Window = NonNullable<Seen["router_health"]>["global"]["window"];
+
+/** A share says of how many, and since when. */
+function Share({ share, window: { n, from_ts, window_s } }: {
+  share: number | null;
+  window: Window;
+}) {
+  const most = window_s === null ? "" : `, at most the last ${f.age(window_s)}`;
+  return (
+    <span title={`since ${f.dayAndTime(Date.parse(from_ts))}${most}`}>
+      {`${f.share(share)} of ${f.plural(n, "route")}`}
+    </span>
   );
 }
 
