@@ -68,7 +68,11 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "counters count each thing once and keep a day of five-minute buckets",
   ),
   A10: sim("positions stuck for hours", "stuck_beyond_its_time"),
-  A11: { what: "counts without their window", open: "windows beside every windowed figure" },
+  A11: unit(
+    "counts without their window",
+    "windows_test.ts",
+    "no windowed figure is published without its window",
+  ),
   A12: unit(
     "every quote falls back and nothing acts",
     "quality_test.ts",
@@ -113,9 +117,27 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "commands_test.ts",
     "help, version and mistakes on the command line",
   ),
-  A21: { what: "missing advice read as a value", none: "no advice feeds the gate in this build" },
+  A21: both(
+    unit(
+      "missing advice read as a value",
+      "mode_test.ts",
+      "sizes are shrunk once, never raised, and by what is unknown most",
+    ),
+    unit(
+      "routing without evidence",
+      "quality_test.ts",
+      "without evidence quality is published as unknown, never as good",
+    ),
+  ),
   A22: sim("cancelling what is over", "cancels_nothing_that_is_over"),
-  A23: sim("an old peak on a venue that was reset", "venue_reset"),
+  A23: both(
+    sim("an old peak on a venue that was reset", "venue_reset"),
+    e2e(
+      "a ledger that is gone, or another's",
+      "directory_test.ts",
+      "peaks and trade ids are of one account: without the exchange's ledger no start goes on",
+    ),
+  ),
   A24: shell(
     "the mirror skips when equity is not positive",
     "mirror_test.ts",
@@ -137,7 +159,11 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "nav_history_test.ts",
     "older days are thinned when a new one begins, and what is no row is left alone",
   ),
-  B3: { what: "memory grows", open: "a soak of a day with a bound on growth" },
+  B3: unit(
+    "memory grows",
+    "soak_test.ts",
+    "a busy day leaves nothing behind that grows with time",
+  ),
   B4: both(
     sim("two truths about the result", "books_add_up"),
     unit(
@@ -146,7 +172,18 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
       "every way of looking at the result adds up to the same total",
     ),
   ),
-  B5: { what: "twelve hours shown as all time", open: "spans beside figures of history" },
+  B5: both(
+    unit(
+      "twelve hours shown as all time",
+      "windows_test.ts",
+      "twelve hours are not a week: a window begins no earlier than the books",
+    ),
+    unit(
+      "the newest rows shown as all of them",
+      "windows_test.ts",
+      "what is no longer kept is not in the window: all time begins at the oldest that is",
+    ),
+  ),
   B6: unit("a drawdown that resets at midnight", "nav_test.ts", "a peak never decays by age"),
   B7: unit(
     "one sample taken for knowledge",
@@ -267,7 +304,18 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "state_test.ts",
     "a surface has one writer, and no number that JSON cannot say",
   ),
-  C21: { what: "rates above one", open: "fuzzed logs for the readers" },
+  C21: both(
+    unit(
+      "rates above one",
+      "rates_test.ts",
+      "whatever the records hold, a rate is a share or unknown, and surfaces keep their schemas",
+    ),
+    shell(
+      "a row without a time ends its reader",
+      "state_test.ts",
+      "three assertion failures within ten minutes are a crash loop",
+    ),
+  ),
   C22: e2e(
     "a check that passes without its files",
     "commands_test.ts",
@@ -288,5 +336,9 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
       "two minutes after the engine died none of its quotes rests, and every stop does",
     ),
   ),
-  C26: { what: "secrets in logs", open: "no secret exists before a live venue does" },
+  C26: e2e(
+    "secrets in logs",
+    "secrets_test.ts",
+    "no secret of the environment is in a file, on the page, or in any word that is said",
+  ),
 };
