@@ -28,8 +28,11 @@ const SEED = 11;
 const SPEED = 3_000;
 const HISTORY_DAYS = 3;
 const EQUITY_USD = 100_000;
-/** A process is killed within this time after it said where its data is. */
-const LIFE_MS = 1_200;
+/**
+ * A process is killed within this time after it said where its data is. The first second of a life
+ * is its start: lives are long enough that most kills meet an engine that trades.
+ */
+const LIFE_MS = 4_000;
 const DEAD_MAN_MS = 60_000;
 /** The longest time the exchange goes on alone; mostly it is much shorter. */
 const DOWN_MAX_MS = 4 * 3_600_000;

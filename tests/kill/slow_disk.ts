@@ -14,9 +14,10 @@ export const PLACES = {
 } as const;
 export type Place = keyof typeof PLACES;
 
+/** Rows are many and small, surfaces few but all at once: so each of the three is met as often. */
 const PAUSE_MS: Readonly<Record<Place, number>> = {
-  record: 2,
-  submit: 4,
+  record: 4,
+  submit: 8,
   flush: 6,
   checkpoint: 3,
   telemetry: 1,
