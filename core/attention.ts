@@ -219,6 +219,10 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
     } else if (rules.exits.venueStops && !resting && guard.exit === null) {
       items.push({ id: `stop_not_resting:${key}`, level: "critical", args: [gainFrac] });
     }
+    if (guard !== undefined && guard.passedPx !== null) {
+      const args = [guard.passedPx, guard.levels.slPx];
+      items.push({ id: `seed_breached:${key}`, level: "critical", args });
+    }
     if (guard?.source === "adopted" || guard?.source === "seed") {
       items.push({ id: `adopted:${key}`, level: "info", args: [guard.levels.slPx] });
     }

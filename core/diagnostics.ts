@@ -292,6 +292,7 @@ export type LegItem =
   | "pos_unprotected"
   | "stop_not_resting"
   | "adopted"
+  | "seed_breached"
   | "adjusted"
   | "exit_due"
   | "exit_forced"

@@ -217,6 +217,7 @@ export function guard(changes: Partial<Guard> = {}): Guard {
     nakedSinceMs: null,
     exit: null,
     exitAttempts: 0,
+    passedPx: null,
     ...changes,
   };
 }

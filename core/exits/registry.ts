@@ -79,6 +79,8 @@ export type Guard = {
     readonly firstMs: number;
   } | null;
   readonly exitAttempts: number;
+  /** The level that the mark had passed already when the leg was found; null: none. */
+  readonly passedPx: number | null;
 };
 
 export type Registry = Readonly<Record<PositionKey, Guard>>;
@@ -112,13 +114,14 @@ export function register(
 /**
  * Registers a leg the engine did not open: adopted, manual, lost. Levels that were given for it
  * hold as they are; a stop nobody gave is anchored at the entry price. What the mark has passed
- * already is anchored anew at the mark, so that nothing fires at once.
+ * already is anchored anew at the mark, so that nothing fires at once, and what was passed is kept:
+ * the leg may be one that somebody wants to leave.
  */
 export function seed(
   holding: Holding,
   { markPx, atr, nowMs }: { markPx: number | null; atr: number | null; nowMs: number },
   rules: ExitRules,
-): { guard: Guard; event: EngineEvent; breached: boolean } {
+): { guard: Guard; event: EngineEvent } {
   const { ticker, side, entryPx } = holding;
   const levelsAt = (anchorPx: number) =>
     seedLevels({ side, anchorPx, atr: atr ?? anchorPx * rules.fallbackAtrFrac }, rules);
@@ -127,10 +130,11 @@ export function seed(
   const wished = given === undefined
     ? anchored
     : { ...anchored, slPx: given.slPx ?? anchored.slPx, tpPx: given.tpPx };
-  const breached = markPx !== null && levelDue({ side, ...wished }, markPx) !== null;
-  const levels = breached ? levelsAt(markPx) : wished;
+  const passed = markPx === null ? null : levelDue({ side, ...wished }, markPx);
+  const levels = markPx === null || passed === null ? wished : levelsAt(markPx);
   const source = holding.source === "adopted" ? "adopted" : "seed";
-  return { ...born(holding, { levels, source, change: "seeded", nowMs }), breached };
+  const { guard, event } = born(holding, { levels, source, change: "seeded", nowMs });
+  return { guard: { ...guard, passedPx: passed?.levelPx ?? null }, event };
 }
 
 /** Keeps quantity and entry in step with the leg; levels stay as they were registered. */
@@ -201,6 +205,7 @@ function born(
     nakedSinceMs: null,
     exit: null,
     exitAttempts: 0,
+    passedPx: null,
   };
   return { guard, event: levelsRow(guard, change) };
 }

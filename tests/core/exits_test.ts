@@ -101,15 +101,15 @@ Deno.test("invented levels anchor at the entry unless they would fire at once", 
   const at = (markPx: number | null, side: "LONG" | "SHORT" = "LONG") =>
     seed(holding({ side }), { markPx, atr: 100, nowMs: T0 }, EXIT_RULES);
   const safe = at(60_050);
-  assert.deepEqual([safe.guard.levels.slPx, safe.guard.levels.tpPx, safe.breached], [
+  assert.deepEqual([safe.guard.levels.slPx, safe.guard.levels.tpPx, safe.guard.passedPx], [
     59_800,
     60_300,
-    false,
+    null,
   ]);
-  assert.equal(at(null).breached, false);
+  assert.equal(at(null).guard.passedPx, null);
   for (const markPx of [59_800, 50_000, 60_300, 70_000]) {
     const moved = at(markPx);
-    assert.ok(moved.breached, String(markPx));
+    assert.equal(moved.guard.passedPx, markPx < 60_000 ? 59_800 : 60_300);
     assert.deepEqual([moved.guard.levels.slPx, moved.guard.levels.tpPx], [
       markPx - 200,
       markPx + 300,

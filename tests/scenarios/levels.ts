@@ -287,6 +287,9 @@ const breachedSeed: Scenario = {
     const [left] = sentOrders(stage, closes);
     return first(
       left === undefined ? null : `${left.order.ticker} was sold at once`,
+      stage.last.memory.attention[`seed_breached:${LONG_KEY}`] === undefined
+        ? "nobody is asked what to do with it"
+        : null,
       bare(stage),
     );
   },

@@ -257,6 +257,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
     what: `${leg} was found open and adopted`,
     proof: `default stop at ${f.price(n(stop))}`,
   }),
+  seed_breached: ([passed, stop], { leg }) => ({
+    what: `${leg} was found beyond the level it would have left at`,
+    proof: `${f.price(n(passed))} had been passed · it stays, with a stop at ${f.price(n(stop))}`,
+  }),
   adjusted: ([lots], { leg }) => ({
     what: `${leg} was corrected to what the exchange shows`,
     proof: `${f.count(n(lots))} lots, a change that no trade explains`,
