@@ -5,7 +5,8 @@
  */
 import type { EngineEvent } from "./events.ts";
 import type { Memory } from "./memory.ts";
-import type { Command, Observation, Venue } from "./ports.ts";
+import type { Command, Observation, Venue, Wake } from "./ports.ts";
+import { wakeOf } from "./wake.ts";
 
 /** One tick's outcome: what is remembered from now on, what is to be done, what is to be told. */
 export type Decision = {
@@ -30,18 +31,18 @@ export function withoutRisk(commands: readonly Command[]): readonly Command[] {
 
 /**
  * Runs until the feed ends or `stop` says so; a tick that has begun is always finished. After an
- * orderly stop the run goes on with the wait it was in (`resumeMs`), as if it had never stopped.
+ * orderly stop the run goes on with the wait it was in (`resume`), as if it had never stopped.
  */
 export async function run(
   decide: (seen: Observation) => Decision,
-  { venue, sink, stop, resumeMs }: {
+  { venue, sink, stop, resume }: {
     venue: Venue;
     sink: Sink;
     stop: () => boolean;
-    resumeMs: number | null;
+    resume: Wake | null;
   },
 ): Promise<void> {
-  if (resumeMs !== null) await venue.wait(resumeMs);
+  if (resume !== null) await venue.wait(resume);
   while (!stop()) {
     const seen = await venue.observe();
     if (seen === null) return;
@@ -50,6 +51,6 @@ export async function run(
     await venue.submit(isKept ? decision.commands : withoutRisk(decision.commands));
     sink.publish(decision);
     if (stop()) return;
-    await venue.wait(decision.memory.pulse.wakeMs);
+    await venue.wait(wakeOf(decision.memory));
   }
 }

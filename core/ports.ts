@@ -138,12 +138,25 @@ export type Observation = {
   readonly gap: boolean;
 };
 
+/** A price to be woken at: when a mark gets to a level from the other side, or turns round. */
+export type Alert =
+  | {
+    readonly kind: "level";
+    readonly ticker: Ticker;
+    readonly px: number;
+    readonly falling: boolean;
+  }
+  | { readonly kind: "turn"; readonly ticker: Ticker };
+
+/** What a wait is for, in engine time. */
+export type Wake = { readonly untilMs: number; readonly alerts: readonly Alert[] };
+
 /**
- * A place to trade. `observe` gives null when the feed has ended. `wait` returns at `untilMs`
- * (engine time) or as soon as an event has arrived.
+ * A place to trade. `observe` gives null when the feed has ended. `wait` returns at `untilMs`, as
+ * soon as an event has arrived, or at the first alert.
  */
 export type Venue = {
   observe(): Promise<Observation | null>;
   submit(commands: readonly Command[]): Promise<void>;
-  wait(untilMs: number): Promise<void>;
+  wait(wake: Wake): Promise<void>;
 };

@@ -28,6 +28,7 @@ import { iso, type RunFacts, type Treasury } from "./surfaces/surface.ts";
 import { infeasible } from "../core/feasible.ts";
 import type { MarketView, Observation } from "../core/ports.ts";
 import type { Ticker } from "../core/types.ts";
+import { wakeOf } from "../core/wake.ts";
 import { NavHistory } from "./nav_history.ts";
 import { Telemetry } from "./telemetry.ts";
 import { VenueLedger } from "./venue_ledger.ts";
@@ -100,7 +101,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       options.onTick(decision);
       return decision;
     };
-    const resumeMs = recovered?.clean ? engine.memory.pulse.wakeMs : null;
+    const resume = recovered?.clean ? wakeOf(engine.memory) : null;
     const sink: Sink = {
       record: async (decision) => {
         const isKept = await publisher.record(decision);
@@ -109,7 +110,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       },
       publish: (decision) => publisher.publish(decision),
     };
-    await run(decide, { venue, sink, stop: options.stop, resumeMs });
+    await run(decide, { venue, sink, stop: options.stop, resume });
     venue.close();
   } catch (error) {
     if (stopServing === null) throw error;

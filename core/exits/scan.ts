@@ -35,15 +35,22 @@ export function exitDue(
   if (isFresh(mark, nowMs)) {
     const due = levelDue({ side, slPx: levels.slPx, tpPx: levels.tpPx }, mark.px);
     if (due !== null) return due;
-    if (levels.trailFrac !== null) {
-      const trailPx = bestPx * (1 - signOf(side) * levels.trailFrac);
-      if (signOf(side) * (mark.px - trailPx) <= 0) return { reason: "trail", levelPx: trailPx };
+    const trail = trailPx({ side, levels, bestPx });
+    if (trail !== null && signOf(side) * (mark.px - trail) <= 0) {
+      return { reason: "trail", levelPx: trail };
     }
   }
   if (levels.maxHoldMs !== null && nowMs - openedMs >= levels.maxHoldMs) {
     return { reason: "time", levelPx: null };
   }
   return null;
+}
+
+/** Where a leg has given back as much of its best price as it may; null where it does not trail. */
+export function trailPx(
+  { side, levels: { trailFrac }, bestPx }: { side: Side; levels: Levels; bestPx: number },
+): number | null {
+  return trailFrac === null ? null : bestPx * (1 - signOf(side) * trailFrac);
 }
 
 /** True when a mark may trigger an exit. */

@@ -78,6 +78,12 @@ export class Paths {
     }
   }
 
+  /** The next instant at which paths may turn. */
+  turnAfter(ms: number): number {
+    const third = this.#feed.baseMs / 3;
+    return Math.ceil((Math.floor(ms / third) + 1) * third);
+  }
+
   #pxIn(ticker: Ticker, candle: Candle, ms: number): number {
     const pieces = this.#pieces(ticker, candle);
     const piece = pieces.find(({ toMs }) => ms <= toMs) ?? pieces[2]!;

@@ -2,7 +2,7 @@
  * The simulated exchange behind the venue port. It outlives the process: its own ledger is written
  * before anything is told, and rebuilt at the next start. Wall time only paces it.
  */
-import type { ClosedCandles, Command, MarketView, Observation, Venue } from "../ports.ts";
+import type { ClosedCandles, Command, MarketView, Observation, Venue, Wake } from "../ports.ts";
 import type { Book, Mark, Ticker } from "../types.ts";
 import { MS_PER_MINUTE } from "../units.ts";
 import type { Feed } from "./feed.ts";
@@ -79,10 +79,14 @@ export class SimVenue implements Venue {
     return Promise.resolve();
   }
 
-  async wait(untilMs: number): Promise<void> {
+  async wait({ untilMs, alerts }: Wake): Promise<void> {
     const { feed, pace } = this.#options;
-    const limitMs = Math.min(Math.ceil(untilMs), feed.endMs ?? Infinity);
     const { desk } = this.#exchange;
+    const latestMs = Math.min(Math.ceil(untilMs), feed.endMs ?? Infinity);
+    const limitMs = alerts.reduce(
+      (firstMs, alert) => Math.min(firstMs, this.#exchange.alertMs(alert, firstMs) ?? Infinity),
+      latestMs,
+    );
     const reachedMs = this.#exchange.run(Math.max(limitMs, desk.state.nowMs));
     if (reachedMs - this.#notedMs >= NOTE_TIME_MS) {
       this.#exchange.noteTime();

@@ -6,7 +6,7 @@
 import { unreachable } from "../assert.ts";
 import { sortedEntries } from "../dict.ts";
 import { unitsToNumber } from "../increments.ts";
-import type { Command } from "../ports.ts";
+import type { Alert, Command } from "../ports.ts";
 import { signOf, type Ticker } from "../types.ts";
 import { MS_PER_HOUR } from "../units.ts";
 import { chance, label } from "./chance.ts";
@@ -169,6 +169,23 @@ export class SimExchange {
       fromMs: Math.max(order.acceptedMs, this.#desk.state.nowMs),
       toMs,
     });
+  }
+
+  /**
+   * When an alert goes off, up to `toMs`; null: not by then. What has been reached already has been
+   * told: it goes off again only after the price has been on the other side.
+   */
+  alertMs(alert: Alert, toMs: number): number | null {
+    const { nowMs } = this.#desk.state;
+    const { ticker } = alert;
+    if (alert.kind === "turn") {
+      const turnMs = this.#desk.paths.turnAfter(nowMs);
+      return turnMs <= toMs ? turnMs : null;
+    }
+    const { px: level, falling } = alert;
+    const px = this.#desk.paths.pxAt(ticker, nowMs);
+    if (px === null || (falling ? px <= level : px >= level)) return null;
+    return firstCrossMs(this.#desk.paths, { ticker, level, falling, fromMs: nowMs, toMs });
   }
 
   /** A stop or a target becomes a market order for whatever its leg holds now. */

@@ -5,6 +5,7 @@ import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import type { Rules } from "../../core/rules.ts";
+import { wakeOf } from "../../core/wake.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
 import { blankState } from "../../core/venues/sim_state.ts";
@@ -72,7 +73,7 @@ export async function record(): Promise<Recorded> {
     const nothing = decision.events.length === 0 && decision.commands.length === 0;
     if (nothing && Object.keys(before.holdings).length > 2) quiet = moment;
     await venue.submit(decision.commands);
-    await venue.wait(decision.memory.pulse.wakeMs);
+    await venue.wait(wakeOf(decision.memory));
   }
   return { rules, past, busy: busy!, quiet: quiet! };
 }

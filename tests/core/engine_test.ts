@@ -75,7 +75,7 @@ async function trade6h(seed: number): Promise<Log> {
       publish: () => {},
     },
     stop: () => at.pulse.nowMs >= feed.startMs + 6 * HOUR,
-    resumeMs: null,
+    resume: null,
   });
   return log;
 }
@@ -158,7 +158,7 @@ Deno.test("an order leaves after its record, and a tick that has begun is finish
       publish: () => void told.push("publish"),
     },
     stop: () => ticks >= 2,
-    resumeMs: T0,
+    resume: { untilMs: T0, alerts: [] },
   });
   const wholeTick = ["observe", "record", "submit", "publish"];
   assert.deepEqual(told, ["wait", ...wholeTick, "wait", ...wholeTick]);
@@ -184,7 +184,7 @@ Deno.test("where the record is refused only what closes, cancels and asks may le
         },
         sink: { record: () => Promise.resolve(isKept), publish: () => {} },
         stop: () => submitted.length > 0,
-        resumeMs: null,
+        resume: null,
       },
     );
     assert.deepEqual(submitted, left);

@@ -104,7 +104,7 @@ class Stage {
       this.events.push(...events);
       this.commandsCount += commands.length;
       await this.venue.submit(commands);
-      await this.venue.wait(Math.min(endMs, seen.nowMs + SECOND));
+      await this.venue.wait({ untilMs: Math.min(endMs, seen.nowMs + SECOND), alerts: [] });
     }
     return this;
   }

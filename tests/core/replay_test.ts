@@ -15,6 +15,7 @@ import {
   type TickRow,
 } from "../../core/replay.ts";
 import type { Mark } from "../../core/types.ts";
+import { wakeOf } from "../../core/wake.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
 import { blankState } from "../../core/venues/sim_state.ts";
@@ -54,7 +55,7 @@ async function playFaulty(
     if (seen === null || seen.nowMs >= span.toMs) return;
     const { commands, memory } = see(seen, engine);
     await faulty.submit(commands);
-    await faulty.wait(memory.pulse.wakeMs);
+    await faulty.wait(wakeOf(memory));
   }
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { buildRules, framesOf } from "../../config/load.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
+import { wakeOf } from "../../core/wake.ts";
 import { CandleFeed } from "../../core/venues/feed_candles.ts";
 import type { Feed } from "../../core/venues/feed.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
@@ -96,7 +97,7 @@ async function play(
       engine = start(asFile(decision.memory));
       written = engine.memory;
     }
-    await venue.wait(decision.memory.pulse.wakeMs);
+    await venue.wait(wakeOf(decision.memory));
   }
   return { rows, kinds };
 }

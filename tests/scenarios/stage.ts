@@ -10,7 +10,8 @@ import { blankMemory, type Memory } from "../../core/memory.ts";
 import type { OperatorCommand, OperatorOrder } from "../../core/operator.ts";
 import { applyPatch } from "../../core/patch.ts";
 import { Past } from "../../core/past.ts";
-import type { Command, NewOrder, Observation, Venue } from "../../core/ports.ts";
+import type { Command, NewOrder, Observation, Venue, Wake } from "../../core/ports.ts";
+import { wakeOf } from "../../core/wake.ts";
 import type { Rules } from "../../core/rules.ts";
 import type { Account, Candle, PositionKey, Ticker, Trade } from "../../core/types.ts";
 import { CandleFeed } from "../../core/venues/feed_candles.ts";
@@ -88,7 +89,7 @@ export class Stage {
   readonly #said: OperatorCommand[] = [];
   #sent: readonly Command[] = [];
   #untilMs: number;
-  #wakeMs: number | null = null;
+  #wake: Wake | null = null;
   #hands = 0;
 
   constructor(setting: Setting, fault: Fault = {}) {
@@ -140,7 +141,7 @@ export class Stage {
         publish: (decision) => this.#note(decision),
       },
       stop: () => this.nowMs >= this.#untilMs,
-      resumeMs: this.#wakeMs,
+      resume: this.#wake,
     });
   }
 
@@ -150,7 +151,7 @@ export class Stage {
     this.#memory = this.#start(left(this.#written));
     this.#written = this.#memory;
     this.#past = this.#freshPast();
-    this.#wakeMs = null;
+    this.#wake = null;
   }
 
   /** What the operator tells with the next tick. */
@@ -203,7 +204,8 @@ export class Stage {
         return told === null ? null : this.world(told);
       },
       submit: (commands) => this.venue.submit(commands),
-      wait: (untilMs) => this.venue.wait(Math.min(untilMs, this.#untilMs)),
+      wait: ({ untilMs, alerts }) =>
+        this.venue.wait({ untilMs: Math.min(untilMs, this.#untilMs), alerts }),
     };
   }
 
@@ -231,7 +233,7 @@ export class Stage {
   #record(decision: Decision): boolean {
     const row = journalRow(this.#written, decision);
     if (row !== null) this.#written = applyPatch(this.#written, row.patch);
-    this.#wakeMs = decision.memory.pulse.wakeMs;
+    this.#wake = wakeOf(decision.memory);
     return true;
   }
 

@@ -106,7 +106,7 @@ async function play(): Promise<Payloads> {
     venue,
     sink: { record: () => Promise.resolve(true), publish: () => {} },
     stop: () => (last?.nowMs ?? startMs) >= startMs + HOURS * 3_600_000,
-    resumeMs: null,
+    resume: null,
   });
   return project({
     memory: engine.memory,

@@ -2,7 +2,14 @@
  * A venue that misbehaves on schedule: it wraps the simulated exchange and, by seed, loses, delays,
  * repeats and falsifies what passes through it. What really happened stays in the exchange's ledger.
  */
-import type { Command, MarketView, Observation, Venue, VenueEvent } from "../../core/ports.ts";
+import type {
+  Command,
+  MarketView,
+  Observation,
+  Venue,
+  VenueEvent,
+  Wake,
+} from "../../core/ports.ts";
 import type { Book } from "../../core/types.ts";
 import { chance } from "../../core/venues/chance.ts";
 import { rejectCodeOf } from "../../core/router/errors.ts";
@@ -139,12 +146,12 @@ export class FaultyVenue implements Venue {
     await this.#venue.submit(passed);
   }
 
-  async wait(untilMs: number): Promise<void> {
+  async wait(wake: Wake): Promise<void> {
     const { state } = this.#venue.exchange.desk;
     const jump = this.#windows.find((window) =>
       window.kind === "clock_jump" && state.nowMs >= window.fromMs && !this.#jumped.has(window)
     );
-    await this.#venue.wait(untilMs);
+    await this.#venue.wait(wake);
     if (jump === undefined) return;
     this.#jumped.add(jump);
     this.#count("clock_jump");
@@ -152,7 +159,7 @@ export class FaultyVenue implements Venue {
     // What arrives during the jump is heard after it, all at once.
     while (this.#venue.exchange.desk.state.nowMs < targetMs) {
       this.#held.push(...this.#venue.exchange.desk.hear());
-      await this.#venue.wait(targetMs);
+      await this.#venue.wait({ untilMs: targetMs, alerts: [] });
     }
   }
 

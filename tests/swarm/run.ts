@@ -13,6 +13,7 @@ import { atStart } from "../../core/phase.ts";
 import { Past } from "../../core/past.ts";
 import { applyPatch } from "../../core/patch.ts";
 import type { Command, Observation } from "../../core/ports.ts";
+import { wakeOf } from "../../core/wake.ts";
 import type { Rules } from "../../core/rules.ts";
 import type { StorageFault } from "../../core/types.ts";
 import { chance } from "../../core/venues/chance.ts";
@@ -166,7 +167,7 @@ class SeededRun {
     this.#look(seen, decision, { row, isKept, submitted: cut ? [] : leaving });
     if (cut) this.#kill("before_submit");
     if (cut || this.#dies("before_publish")) return true;
-    await this.#faulty.wait(decision.memory.pulse.wakeMs);
+    await this.#faulty.wait(wakeOf(decision.memory));
     this.#dies("in_wait");
     return true;
   }
