@@ -26,8 +26,11 @@ const PRICE_LOST_MS = MS_PER_MINUTE;
 const UNKNOWN_PATIENCE_MS = 10 * MS_PER_SECOND;
 
 /** Everything that is true and worth knowing at this instant. */
-export function attentionOf(memory: Memory, surroundings: Surroundings): readonly Attention[] {
-  const world = worldOf(memory, surroundings);
+export function attentionOf(
+  memory: Memory,
+  surroundings: Surroundings,
+  world: World = worldOf(memory, surroundings),
+): readonly Attention[] {
   const { market, rules } = surroundings;
   const items = [
     ...operatorItems(memory),
@@ -67,6 +70,10 @@ function accountItems(memory: Memory, account: AccountView, rules: Rules): Atten
   const { storage } = memory.pulse;
   if (storage !== null) {
     items.push({ id: "storage_failing", level: "critical", args: [storage.what, storage.why] });
+  }
+  const { quarantined } = memory.pulse;
+  if (quarantined.length > 0) {
+    items.push({ id: "position_quarantined", level: "critical", args: quarantined });
   }
   if (!memory.pulse.accountOk) {
     items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });

@@ -5,7 +5,19 @@
  * asked for again). What was dropped is told as a fault.
  */
 import type { ClosedCandles, MarketView, Observation, VenueEvent } from "./ports.ts";
-import type { Account, Book, Candle, Fault, Level, Mark, Trade, VenuePosition } from "./types.ts";
+import {
+  type Account,
+  type Book,
+  type Candle,
+  type Fault,
+  type Level,
+  type Mark,
+  type Market,
+  type PositionKey,
+  positionKey,
+  type Trade,
+  type VenuePosition,
+} from "./types.ts";
 
 /** The observation as decisions may believe it. */
 export function credible(seen: Observation): Observation {
@@ -101,6 +113,27 @@ function legOf(leg: VenuePosition): VenuePosition {
     leverage: orNull(leverage, isPrice),
     liquidationPx: orNull(liquidationPx, isPrice),
   };
+}
+
+/**
+ * What is missing of a leg so that nobody can say what it is worth or what it cost; null when it is
+ * whole. Such a leg is set apart and told, and nothing is added to the book beside it.
+ */
+export function flawOf(
+  { entryPx }: Pick<VenuePosition, "entryPx">,
+  market: Market | null,
+): "market_unknown" | "entry_unknown" | null {
+  if (market === null) return "market_unknown";
+  return entryPx === null ? "entry_unknown" : null;
+}
+
+/** The legs of a reading that are set apart, in the order of their keys. */
+export function flawedLegs(
+  positions: readonly VenuePosition[],
+  view: Pick<MarketView, "market">,
+): readonly PositionKey[] {
+  return positions.filter((leg) => flawOf(leg, view.market(leg.ticker)) !== null)
+    .map(({ ticker, side }) => positionKey(ticker, side)).toSorted();
 }
 
 function candlesOf(closed: readonly ClosedCandles[], doubt: Doubt): readonly ClosedCandles[] {

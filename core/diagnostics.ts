@@ -223,9 +223,18 @@ function sum(counts: Dict<number>): number {
 
 /** The funnel of the last `windowMs`. */
 export function funnelOf({ buckets }: Counters, nowMs: number, windowMs: number): FunnelBucket {
-  let total = EMPTY_BUCKET;
+  const vetoes: Record<string, number> = {};
+  const total = { ...EMPTY_BUCKET, vetoes };
   for (const [start, bucket] of Object.entries(buckets)) {
-    if (Number(start) + BUCKET_MS > nowMs - windowMs) total = join(total, bucket);
+    if (Number(start) + BUCKET_MS <= nowMs - windowMs) continue;
+    total.signals += bucket.signals;
+    total.orders += bucket.orders;
+    total.fills += bucket.fills;
+    total.failed += bucket.failed;
+    total.partial += bucket.partial;
+    for (const reason in bucket.vetoes) {
+      vetoes[reason] = (vetoes[reason] ?? 0) + bucket.vetoes[reason]!;
+    }
   }
   return total;
 }
@@ -265,6 +274,7 @@ export type AccountItem =
   | "positions_unknown"
   | "exit_scan_late"
   | "orders_unknown"
+  | "position_quarantined"
   | "nav_stale"
   | "nav_jump"
   | "ledger_mismatch"

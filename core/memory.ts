@@ -16,7 +16,7 @@ import type { Order } from "./router/orders.ts";
 import type { RoutingRecord } from "./router/record.ts";
 import type { Route } from "./router/route.ts";
 import { CALM_ROUTER, type RouterHealth } from "./router/health.ts";
-import type { Dict, Entry, StorageFault } from "./types.ts";
+import type { Dict, Entry, PositionKey, StorageFault } from "./types.ts";
 
 /** What a start has reached: the account, what was left under way, stops, trading. */
 export const START_PHASES = ["wait_exchange", "reconcile", "protect", "run"] as const;
@@ -45,6 +45,8 @@ export type Pulse = {
   readonly transfersUsd: number;
   /** When the dead-man switch of a symbol was last renewed. */
   readonly deadManMs: Dict<number>;
+  /** Legs of the last good reading that are set apart: something of them is not known. */
+  readonly quarantined: readonly PositionKey[];
   /** What could not be written when this tick began; nothing is opened meanwhile. */
   readonly storage: StorageFault | null;
 };
@@ -114,7 +116,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 10;
+export const MEMORY_FORM = 11;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [
@@ -142,6 +144,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
       explained: { cashUsd: 0, unrealizedUsd: 0 },
       transfersUsd: 0,
       deadManMs: {},
+      quarantined: [],
       storage: null,
     },
     nav: EMPTY_NAV,

@@ -4,6 +4,7 @@
  */
 import { absorb } from "./absorb.ts";
 import { attentionOf } from "./attention.ts";
+import { flawedLegs } from "./credible.ts";
 import { countTick, sinceWhen } from "./diagnostics.ts";
 import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
@@ -83,6 +84,7 @@ function beat(work: Work, storage: StorageFault | null): void {
     nowMs,
     accountOk: ok,
     accountMs: ok ? account.value.atMs : memory.pulse.accountMs,
+    quarantined: ok ? flawedLegs(account.value.positions, seen.market) : memory.pulse.quarantined,
     storage,
   };
   change(work, { pulse });

@@ -53,7 +53,8 @@ export type Surroundings = {
 /** Builds the world of this instant from memory and marks. */
 export function worldOf(memory: Memory, { market: view, past, rules }: Surroundings): World {
   const { pulse, nav, operator, tempo } = memory;
-  const { book, bad } = bookOf(memory, view, rules);
+  const { book, bad: unvalued } = bookOf(memory, view, rules);
+  const bad = [...new Set([...unvalued, ...pulse.quarantined])];
   const account = viewAccount(nav, pulse.nowMs, rules.nav);
   const exposures = exposuresOf(book, rules.limits);
   return {

@@ -121,6 +121,20 @@ const CONDITIONS: readonly Condition[] = [
     },
   },
   {
+    name: "a position is told without its entry price",
+    seen: {
+      account: { kind: "read", value: account({ positions: [position({ entryPx: null })] }) },
+    },
+    exits: true,
+    entries: "bad_position",
+    shows: (all) => {
+      const { positions, quarantined } = all.positions_state;
+      assert.deepEqual([positions.length, quarantined[0]!.problem], [0, "entry_unknown"]);
+      assert.equal(all.positions_ledger.entries.length, 1, "the book knows what it paid");
+      assert.ok(all.attention.includes("position_quarantined"));
+    },
+  },
+  {
     name: "a symbol has no price",
     seen: { market: { ...MARKET, mark: () => null, book: () => null } },
     exits: false,
@@ -217,11 +231,12 @@ function shown(after: Memory, observation: Observation) {
   const published = {
     ...publishedOf({ memory: after, seen: observation, rules: RULES, past: PAST }),
     // The publisher keeps what was last read well.
-    account: GOOD,
+    account: observation.account.kind === "read" ? observation.account.value : GOOD,
   };
   const { runtime_diagnostics: diagnostics } = PROJECTIONS.diagnostics(published);
   return {
     positions_state: PROJECTIONS.positions_state(published),
+    positions_ledger: PROJECTIONS.positions_ledger(published),
     nav: PROJECTIONS.nav(published),
     attention: Object.keys(after.attention),
     unknownOrders: diagnostics.exchange.unknown_orders,

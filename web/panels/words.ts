@@ -138,6 +138,10 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
     what: "Another engine trades on this account",
     proof: `${f.count(n(count))} of its orders rest, ${s(order)} · no new positions`,
   }),
+  position_quarantined: (keys) => ({
+    what: "A position is not told whole by the exchange",
+    proof: `${keys.map(s).join(", ")} · no new positions · exits keep working`,
+  }),
   positions_unknown: ([readMs], { nowMs }) => {
     const at = n(readMs);
     return {
