@@ -96,6 +96,8 @@ type Track = { readonly frames: Map<number, Series>; readonly partial: Map<numbe
 export class History {
   readonly baseMs: number;
   readonly #frames: readonly number[];
+  /** Grows with every candle that is new. */
+  #version = 0;
   readonly #tracks = new Map<Ticker, Track>();
 
   constructor(baseMs: number, framesMs: readonly number[]) {
@@ -114,6 +116,11 @@ export class History {
     return this.#tracks.get(ticker)?.frames.get(this.frameFor(frameMs)) ?? null;
   }
 
+  /** Another one whenever any series is. */
+  get version(): number {
+    return this.#version;
+  }
+
   append(ticker: Ticker, candle: Candle): void {
     let track = this.#tracks.get(ticker);
     if (track === undefined) {
@@ -123,6 +130,7 @@ export class History {
       this.#tracks.set(ticker, track);
     }
     if (!track.frames.get(this.baseMs)!.append(candle)) return;
+    this.#version += 1;
     for (const frame of this.#frames) this.#merge(track, frame, candle);
   }
 

@@ -6,7 +6,8 @@ import { sortedKeys } from "./dict.ts";
 import { netUsd } from "./exits/episode.ts";
 import type { Memory } from "./memory.ts";
 import type { Past } from "./past.ts";
-import { rangeRegime } from "./regimes.ts";
+import { type RangeRegime, rangeRegime } from "./regimes.ts";
+import { remembered, settled } from "./remember.ts";
 import type { Effectiveness } from "./router/effectiveness.ts";
 import { type FillFigures, fillFigures } from "./router/fills.ts";
 import { complaintOf, hearSnapshot, type RoutingFacts } from "./router/health.ts";
@@ -14,7 +15,12 @@ import { HOUR_COUNT_MIN, hourlyExpectancy, type HourSample } from "./router/hour
 import { makerOffsetBps, makerReliability } from "./router/offset.ts";
 import { type RouterPolicy, routerPolicy } from "./router/policy.ts";
 import { type Quality, qualityOf } from "./router/quality.ts";
-import { effectivenessAt, EMPTY_RECORD, type RoutingRecord } from "./router/record.ts";
+import {
+  effectivenessAt,
+  EMPTY_RECORD,
+  type RoutingRecord,
+  unchangedUntilMs,
+} from "./router/record.ts";
 import { suggest, type Suggestion } from "./router/suggest.ts";
 import { applySuggestion, biasOf, tunedPolicy } from "./router/tuning.ts";
 import { type Whole, wholeOf } from "./router/whole.ts";
@@ -42,8 +48,11 @@ export type SymbolRouting = {
   readonly policy: RouterPolicy;
 };
 
-/** What was worked out from a record, and from what else. */
-type Known = WeakMap<RoutingRecord, { from: readonly unknown[]; value: SymbolRouting }>;
+/** What was worked out from a record, from what else, and the minutes for which it holds. */
+type Known = WeakMap<
+  RoutingRecord,
+  { from: readonly unknown[]; madeMs: number; untilMs: number; value: SymbolRouting }
+>;
 const known = { calm: new WeakMap() as Known, defensive: new WeakMap() as Known };
 
 /** How one symbol is routed, and how well that has gone as of the beginning of this minute. */
@@ -52,15 +61,44 @@ export function routingOf(
   ticker: Ticker,
   { isDefensive }: { isDefensive: boolean },
 ): SymbolRouting {
-  const record = memory.routing[ticker] ?? EMPTY_RECORD;
-  const minute = Math.floor(memory.pulse.nowMs / MS_PER_MINUTE);
+  const { routing, closes, pulse } = memory;
+  return routed({ routing, closes, past, rules }, ticker, { minute: minuteOf(pulse), isDefensive });
+}
+
+type Sources = Pick<Memory, "routing" | "closes"> & Pick<Around, "past" | "rules">;
+
+function routed(
+  { routing, closes, past, rules }: Sources,
+  ticker: Ticker,
+  { minute, isDefensive }: { minute: number; isDefensive: boolean },
+): SymbolRouting {
+  const record = routing[ticker] ?? EMPTY_RECORD;
+  const nowMs = minute * MS_PER_MINUTE;
   const range = rangeRegime(past.ranges.range(ticker)?.ratio);
-  const profitFrac = hourProfitFrac(memory, ticker);
-  const from = [ticker, minute, range, profitFrac, rules];
+  const profitFrac = profitFracs(closes, Math.floor(nowMs / MS_PER_HOUR))[ticker] ?? null;
+  const from = [ticker, range, profitFrac, rules];
   const told = isDefensive ? known.defensive : known.calm;
   const last = told.get(record);
-  if (last !== undefined && from.every((part, i) => part === last.from[i])) return last.value;
-  const nowMs = minute * MS_PER_MINUTE;
+  const isInTime = last !== undefined && last.madeMs <= nowMs && nowMs <= last.untilMs;
+  if (isInTime && from.every((part, i) => part === last.from[i])) return last.value;
+  const { recordMs } = rules.router;
+  const untilMs = unchangedUntilMs(record, nowMs, { recordMs, windowRules: rules.quality });
+  const value = judged(record, ticker, { range, profitFrac, isDefensive, nowMs, rules });
+  told.set(record, { from, madeMs: nowMs, untilMs, value });
+  return value;
+}
+
+function judged(
+  record: RoutingRecord,
+  ticker: Ticker,
+  { range, profitFrac, isDefensive, nowMs, rules }: {
+    range: RangeRegime;
+    profitFrac: number | null;
+    isDefensive: boolean;
+    nowMs: number;
+    rules: Rules;
+  },
+): SymbolRouting {
   const effectiveness = effectivenessAt(record, nowMs, rules.router);
   const { ordersCount, rejectCount } = record.totals;
   const rejectFrac = ordersCount === 0 ? 0 : Math.min(1, rejectCount / ordersCount);
@@ -79,7 +117,7 @@ export function routingOf(
     ...bucket === undefined ? {} : { makerBiasFrac: bucket.makerBiasFrac },
   });
   const name = bucket?.name ?? GENERIC_BUCKET;
-  const value = {
+  return {
     record,
     figures: fillFigures(record.window, nowMs, rules.quality),
     bucket: name,
@@ -88,34 +126,48 @@ export function routingOf(
     quality: qualityOf(record, { bucket: name, nowMs }, rules.quality),
     policy: tunedPolicy(policy, record.tuned),
   };
-  told.set(record, { from, value });
-  return value;
+}
+
+function minuteOf({ nowMs }: Pick<Memory["pulse"], "nowMs">): number {
+  return Math.floor(nowMs / MS_PER_MINUTE);
 }
 
 /** Routing of every symbol that has a record, in the order of their names. */
 export function routingOfAll(
-  around: Around,
-  mode: { isDefensive: boolean },
+  { memory: { routing, closes, pulse }, past, rules }: Around,
+  { isDefensive }: { isDefensive: boolean },
 ): Dict<SymbolRouting> {
-  const tickers = sortedKeys(around.memory.routing) as Ticker[];
-  return Object.fromEntries(
-    tickers.map((ticker) => [ticker, routingOf(around, ticker, mode)] as const),
-  );
+  const all = isDefensive ? allDefensive : allCalm;
+  return all(routing, closes, minuteOf(pulse), past, past.history.version, rules);
 }
 
-const whole = new WeakMap<Memory["routing"], { minute: number; rules: Rules; value: Whole }>();
+/** Ranges are a function of the candles, of which there are more with each version. */
+const allOf = (isDefensive: boolean, settle = settled<SymbolRouting>()) =>
+  remembered((
+    routing: Memory["routing"],
+    closes: Memory["closes"],
+    minute: number,
+    past: Past,
+    _version: number,
+    rules: Rules,
+  ): Dict<SymbolRouting> => {
+    const sources = { routing, closes, past, rules };
+    const tickers = sortedKeys(routing) as Ticker[];
+    const all = tickers.map((ticker) =>
+      [ticker, routed(sources, ticker, { minute, isDefensive })] as const
+    );
+    return settle(Object.fromEntries(all));
+  });
+const [allCalm, allDefensive] = [allOf(false), allOf(true)];
 
 /** Routing of all symbols together, as of the beginning of this minute. */
 export function routingOfWhole(around: Around): Whole {
-  const { memory: { routing, pulse }, rules } = around;
-  const minute = Math.floor(pulse.nowMs / MS_PER_MINUTE);
-  const last = whole.get(routing);
-  if (last?.minute === minute && last.rules === rules) return last.value;
-  const parts = Object.values(routingOfAll(around, { isDefensive: false }));
-  const value = wholeOf(parts, rules.quality);
-  whole.set(routing, { minute, rules, value });
-  return value;
+  return whole(routingOfAll(around, { isDefensive: false }), around.rules.quality);
 }
+
+const whole = remembered((all: Dict<SymbolRouting>, rules: Rules["quality"]): Whole =>
+  wholeOf(Object.values(all), rules)
+);
 
 /** Once a minute routing as a whole is judged; what it says of itself moves the risk mode. */
 export function watchRouting(work: Work, beforeMs: number): void {
@@ -181,35 +233,23 @@ export function followSuggestions(
 }
 
 const WEEK_MS = 7 * MS_PER_DAY;
-/** What was worked out from the same closed episodes, per hour. */
-const hours = new WeakMap<Memory["closes"], { hour: number; value: Dict<number | null> }>();
 
-/** Profit per dollar of a symbol's trades in this hour of the day; null where they are too few. */
-function hourProfitFrac({ closes, pulse }: Memory, ticker: Ticker): number | null {
-  const hour = Math.floor(pulse.nowMs / MS_PER_HOUR);
-  let known = hours.get(closes);
-  if (known?.hour !== hour) {
-    known = { hour, value: profitsByTicker(closes, pulse.nowMs) };
-    hours.set(closes, known);
-  }
-  return known.value[ticker] ?? null;
-}
-
-function profitsByTicker(closes: Memory["closes"], nowMs: number): Dict<number | null> {
+/** Profit per dollar of each symbol's trades in an hour of the day; null where they are too few. */
+const profitFracs = remembered((closes: Memory["closes"], hour: number): Dict<number | null> => {
   const samples: Record<string, HourSample[]> = {};
   for (const close of Object.values(closes)) {
-    if (close.closedMs < nowMs - WEEK_MS) continue;
+    if (close.closedMs < hour * MS_PER_HOUR - WEEK_MS) continue;
     (samples[close.ticker] ??= []).push(hourSample(close));
   }
-  const now = String(Math.floor((nowMs % MS_PER_DAY) / MS_PER_HOUR));
+  const name = String(hour % (MS_PER_DAY / MS_PER_HOUR));
   return Object.fromEntries(
     Object.entries(samples).map(([ticker, list]) => {
-      const figures = hourlyExpectancy(list)[now];
+      const figures = hourlyExpectancy(list)[name];
       const isEnough = figures !== undefined && figures.count >= HOUR_COUNT_MIN;
       return [ticker, isEnough ? figures.profitFrac : null] as const;
     }),
   );
-}
+});
 
 /** One closed episode as a sample of its hour. */
 export function hourSample(close: Memory["closes"][string]): HourSample {

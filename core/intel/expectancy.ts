@@ -67,17 +67,13 @@ export type Expectancy = {
   readonly hours: Dict<TradeStats>;
 };
 
-/** Groups the trades of the last `lookbackMs` by symbol and by hour of their close. */
-export function expectancyOf(
-  trades: readonly ClosedTrade[],
-  { nowMs, lookbackMs }: { nowMs: number; lookbackMs: number },
-): Expectancy {
-  const recent = trades.filter(({ closedMs }) => closedMs > nowMs - lookbackMs);
+/** Groups trades by symbol and by hour of their close. */
+export function expectancyOf(trades: readonly ClosedTrade[]): Expectancy {
   const hourOf = ({ closedMs }: ClosedTrade) => String(Math.floor(closedMs / MS_PER_HOUR) % 24);
   return {
-    sampleCount: recent.length,
-    symbols: statsBy(recent, ({ ticker }) => ticker),
-    hours: statsBy(recent, hourOf),
+    sampleCount: trades.length,
+    symbols: statsBy(trades, ({ ticker }) => ticker),
+    hours: statsBy(trades, hourOf),
   };
 }
 

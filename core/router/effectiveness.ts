@@ -1,5 +1,5 @@
 /** How routing of a symbol went over the last days: shares, quantiles of cost, how many routes. */
-import { mean, quantile } from "../stats.ts";
+import { mean, quantileOfSorted } from "../stats.ts";
 
 /** One ended route, as far as its effectiveness is concerned. */
 export type RouteSample = {
@@ -30,18 +30,25 @@ export type Effectiveness = {
 export function effectivenessOf(samples: readonly RouteSample[]): Effectiveness {
   const finals = samples.flatMap(({ makerFinal }) => makerFinal ?? []);
   const started = samples.filter(({ makerStarted }) => makerStarted);
-  const slips = samples.flatMap(({ slippageBps }) => slippageBps ?? []);
-  const latencies = samples.flatMap(({ ackLatencyMs }) => ackLatencyMs ?? []);
+  const slips = ascending(samples.map(({ slippageBps }) => slippageBps));
   return {
     makerFillFrac: share(finals),
     fallbackFrac: share(started.map(({ usedFallback }) => usedFallback)),
-    slipQ25Bps: quantile(slips, 0.25),
-    slipQ50Bps: quantile(slips, 0.5),
-    slipQ75Bps: quantile(slips, 0.75),
-    slipQ95Bps: quantile(slips, 0.95),
-    ackLatencyP50Ms: quantile(latencies, 0.5),
+    slipQ25Bps: quantileOfSorted(slips, 0.25),
+    slipQ50Bps: quantileOfSorted(slips, 0.5),
+    slipQ75Bps: quantileOfSorted(slips, 0.75),
+    slipQ95Bps: quantileOfSorted(slips, 0.95),
+    ackLatencyP50Ms: quantileOfSorted(
+      ascending(samples.map(({ ackLatencyMs }) => ackLatencyMs)),
+      0.5,
+    ),
     sampleCount: samples.length,
   };
+}
+
+/** What is known of a list, sorted once for all its quantiles. */
+function ascending(values: readonly (number | null)[]): Float64Array {
+  return Float64Array.from(values.filter((value) => value !== null)).sort();
 }
 
 function share(facts: readonly boolean[]): number | null {

@@ -102,6 +102,17 @@ export function fillFigures(window: FillWindow, nowMs: number, rules: WindowRule
   };
 }
 
+/** Until when time alone takes no fill out of the window; Infinity where it takes none at all. */
+export function windowUnchangedUntilMs(
+  { samples }: FillWindow,
+  nowMs: number,
+  rules: WindowRules,
+): number {
+  const kept = trimmed(samples, nowMs, rules);
+  const mayShrink = rules.windowMs > 0 && kept.length > rules.minCount;
+  return mayShrink ? kept[0]!.fillMs + rules.windowMs : Infinity;
+}
+
 function average(
   samples: readonly FillSample[],
   usd: number,

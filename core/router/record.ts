@@ -11,6 +11,7 @@ import {
   type FillWindow,
   noteFillSample,
   type WindowRules,
+  windowUnchangedUntilMs,
 } from "./fills.ts";
 import type { RouterRules } from "./rules.ts";
 import { learnSlippage, type SlippageAverages } from "./slippage.ts";
@@ -177,4 +178,22 @@ export function effectivenessAt(
   const value = effectivenessOf(recent);
   known.set(samples, { hour, recordMs, value });
   return value;
+}
+
+/**
+ * Until when time alone changes nothing of what a record says: no fill leaves the window, no route
+ * the last days. Infinity where nothing is left that could.
+ */
+export function unchangedUntilMs(
+  { window, samples }: RoutingRecord,
+  nowMs: number,
+  { recordMs, windowRules }: { recordMs: number; windowRules: WindowRules },
+): number {
+  let untilMs = windowUnchangedUntilMs(window, nowMs, windowRules);
+  for (const { atMs, isTwap } of Object.values(samples)) {
+    if (atMs >= nowMs - recordMs) untilMs = Math.min(untilMs, atMs + recordMs);
+    const { windowMs } = windowRules;
+    if (isTwap && atMs >= nowMs - windowMs) untilMs = Math.min(untilMs, atMs + windowMs);
+  }
+  return untilMs;
 }
