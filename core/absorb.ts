@@ -94,7 +94,7 @@ function book(work: Work, trade: Trade): void {
   const filled = order === undefined ? undefined : bookOrderTrade(order, trade);
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
     market,
-    executed: executedOf(filled, trade),
+    executed: executedOf(filled, trade, heldLots(memory, trade)),
     journey: memory.registry[positionKey(trade.ticker, trade.side)] ?? null,
     conditions: trade.effect === "open" ? null : madeIn(work, trade.ticker),
   });
@@ -132,15 +132,27 @@ function madeIn({ before, seen, past, rules }: Work, ticker: Ticker): Conditions
 }
 
 /** What the trade's order has executed in all; of an order that is not known, the trade alone. */
-function executedOf(order: Order | undefined, { lots, px, feeUsd, atMs }: Trade): Executed {
-  if (order === undefined) return { lots, avgPx: px, feesUsd: feeUsd, firstMs: atMs };
-  const { filledLots, costPxLots, feesUsd, firstFillMs } = order;
+function executedOf(
+  order: Order | undefined,
+  { lots, px, feeUsd, atMs }: Trade,
+  legLots: number,
+): Executed {
+  if (order === undefined) {
+    return { lots, avgPx: px, feesUsd: feeUsd, firstMs: atMs, isFilled: null };
+  }
+  const { filledLots, costPxLots, feesUsd, firstFillMs, closePosition } = order;
   return {
     lots: filledLots,
     avgPx: costPxLots / filledLots,
     feesUsd,
     firstMs: firstFillMs ?? atMs,
+    // A resting stop or target has no size of its own: it is done when the leg has gone.
+    isFilled: closePosition ? lots >= legLots : filledLots >= order.lots,
   };
+}
+
+function heldLots({ holdings }: Memory, { ticker, side }: Trade): number {
+  return holdings[positionKey(ticker, side)]?.lots ?? 0;
 }
 
 function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origin {

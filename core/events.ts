@@ -178,6 +178,8 @@ export type EngineEvent =
     readonly avgPx: number;
     readonly feesUsd: number;
     readonly firstMs: number;
+    /** Nothing of the order is left to be filled; null where its size is not known. */
+    readonly isFilled: boolean | null;
     readonly strategyId: string | null;
     readonly exitReason: ExitReason | null;
     readonly atMs: number;

@@ -22,23 +22,31 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
 /** Replaces a file as a whole. `keepPrevious` leaves the generation before beside it as `.prev`. */
 export async function writeAtomic(
   path: string,
-  text: string,
+  content: string | Uint8Array,
   { sync, keepPrevious = false }: { sync: boolean; keepPrevious?: boolean },
 ): Promise<void> {
   const temporary = `${path}.tmp-${Deno.pid}`;
   try {
     {
       using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-      writeAll(file, new TextEncoder().encode(text));
+      writeAll(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
       if (sync) await file.syncData();
     }
-    if (keepPrevious && await isThere(path)) await Deno.rename(path, `${path}.prev`);
+    if (keepPrevious && await isThere(path)) await keepAside(path);
     await Deno.rename(temporary, path);
   } catch (error) {
     // What cannot be removed either goes at the next start; why the write failed is what matters.
     await removeIfThere(temporary).catch(() => {});
     throw error;
   }
+}
+
+/** Names this generation `.prev` as well: at no moment is there no file under the old name. */
+async function keepAside(path: string): Promise<void> {
+  const temporary = `${path}.prev.tmp-${Deno.pid}`;
+  await removeIfThere(temporary);
+  await Deno.link(path, temporary);
+  await Deno.rename(temporary, `${path}.prev`);
 }
 
 /** Makes renames in a folder durable. */
@@ -82,6 +90,9 @@ export async function removeTemporary(folder: string): Promise<void> {
   }
 }
 
+/** The end of a file that a crash left unfinished, and how long that was. */
+export type Torn = { readonly path: string; readonly bytes: number };
+
 /**
  * An append-only file of lines. A line that a crash has torn is cut off when the file is opened,
  * and the number of bytes cut is told; so are whole lines at the end that `isLast` does not take for
@@ -95,16 +106,16 @@ export class LineFile {
   #owed: Uint8Array[] = [];
   /** A write that failed may have left a part of itself behind. */
   #torn = false;
-  /** Bytes of a torn last line that were cut off at opening. */
-  readonly tornBytes: number;
+  /** What was cut off at opening because a crash had torn it; null where nothing was. */
+  readonly torn: Torn | null;
 
   constructor(path: string, isLast: (line: string) => boolean = () => true) {
     this.path = path;
     this.#file = Deno.openSync(path, { read: true, write: true, create: true });
     const size = this.#file.statSync().size;
     const whole = wholeLines(this.#file, size, isLast);
-    this.tornBytes = size - whole;
-    if (this.tornBytes > 0) this.#file.truncateSync(whole);
+    this.torn = size > whole ? { path, bytes: size - whole } : null;
+    if (this.torn !== null) this.#file.truncateSync(whole);
     this.#bytes = whole;
     this.#file.seekSync(whole, Deno.SeekMode.Start);
   }

@@ -10,7 +10,7 @@ import { type Change, diff, type Patch } from "../core/patch.ts";
 import type { Command } from "../core/ports.ts";
 import { assert } from "../core/assert.ts";
 import type { StorageFault } from "../core/types.ts";
-import { LineFile, whyOf } from "./files.ts";
+import { LineFile, type Torn, whyOf } from "./files.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 export type JournalRow = {
@@ -90,8 +90,8 @@ export class Journal {
     this.#written = memory;
   }
 
-  get tornBytes(): number {
-    return this.#file.tornBytes;
+  get torn(): Torn | null {
+    return this.#file.torn;
   }
 
   get rowsSinceCheckpoint(): number {

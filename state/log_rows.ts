@@ -10,7 +10,8 @@ import type { Conditions, Earned, Effect, Side, Ticker } from "../core/types.ts"
 import { type PositionMode, spellingOf } from "../core/router/position_side.ts";
 import { MS_PER_SECOND } from "../core/units.ts";
 import { routeRow } from "./route_rows.ts";
-import { iso, legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
+import { legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
+import { iso } from "./surfaces/surface.ts";
 
 export const LOGS = [
   "orders_executed",
@@ -23,6 +24,7 @@ export const LOGS = [
   "position_episodes",
   "exit_events",
   "account_events",
+  "invalid_events",
 ] as const;
 export type LogName = (typeof LOGS)[number];
 
@@ -178,6 +180,7 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         executedQty: qty(view, event.ticker, event.executedLots),
         avgPrice: event.avgPx,
         fee_total: event.feesUsd,
+        status: event.isFilled === null ? null : event.isFilled ? "FILLED" : "PARTIALLY_FILLED",
         strategy: event.strategyId,
         exit_reason: event.exitReason,
       };
@@ -360,6 +363,8 @@ function orderOf(event: {
   effect: Effect;
 }): Row {
   return {
+    // The simulated exchange gives orders no numbers of its own: theirs is the client's.
+    orderId: null,
     clientOrderId: event.clientId,
     intent_id: event.intentId,
     ...legOf(event),

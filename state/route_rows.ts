@@ -1,7 +1,8 @@
 /** The rows of routes: what was decided, how slices went, and what each parent cost in the end. */
 import { unreachable } from "../core/assert.ts";
 import type { EngineEvent, PolicyFacts, ShortfallBps } from "../core/events.ts";
-import { iso, legOf, type Markets, qty, type Row } from "./row_parts.ts";
+import { legOf, type Markets, qty, type Row } from "./row_parts.ts";
+import { iso } from "./surfaces/surface.ts";
 
 type RouteEvent = Extract<EngineEvent, { routeId: string; effect: string }>;
 type TwapEvent = Extract<RouteEvent, { kind: `twap_${string}` }>;

@@ -26,17 +26,3 @@ export function px(view: Markets, ticker: Ticker, ticks: number | null): number 
   const market = view.market(ticker);
   return market === null || ticks === null ? null : unitsToNumber(ticks, market.tick);
 }
-
-/** Rows of one tick tell the same few instants again and again. */
-const texts = new Map<number, string>();
-const TEXTS_MAX = 256;
-
-/** An instant as ISO text. */
-export function iso(ms: number): string {
-  let text = texts.get(ms);
-  if (text === undefined) {
-    if (texts.size >= TEXTS_MAX) texts.clear();
-    texts.set(ms, text = new Date(ms).toISOString());
-  }
-  return text;
-}

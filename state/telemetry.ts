@@ -1,11 +1,12 @@
 /** The execution logs of one data directory, under `logs/execution`: appended, rotated, completed. */
 import type { EngineEvent } from "../core/events.ts";
 import { dayOf } from "../core/nav.ts";
-import { LineFile } from "./files.ts";
+import { LineFile, type Torn } from "./files.ts";
 import type { JournalRow } from "./journal.ts";
 import { FILE_OF, type LogName, LOGS, rowOf, type RowStamp } from "./log_rows.ts";
 import type { PositionMode } from "../core/router/position_side.ts";
-import type { Markets } from "./row_parts.ts";
+import { rowProblem } from "./row_check.ts";
+import type { Markets, Row } from "./row_parts.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 const ROTATE_BYTES = 10_000_000;
@@ -16,6 +17,7 @@ const OWED_BYTES_MAX = 4_000_000;
 const HELD_MAX_COUNT = 20_000;
 
 type Lines = Partial<Record<LogName, string[]>>;
+type Written = { readonly seq: number; readonly log?: string };
 type Held = { readonly lines: Lines; readonly stamp: { nowMs: number; seq: number } };
 
 /** The log files of one data directory, open for appending. */
@@ -23,6 +25,7 @@ export class Telemetry {
   readonly #files: Readonly<Record<LogName, LineFile>>;
   readonly #held: Held[] = [];
   #day: string | null = null;
+  #invalidRowsCount = 0;
 
   constructor(folder: string) {
     this.#files = Object.fromEntries(
@@ -30,10 +33,14 @@ export class Telemetry {
     ) as Record<LogName, LineFile>;
   }
 
-  /** Lines that a crash had torn, over all files: a number above 0 is worth a word. */
-  get tornFiles(): readonly string[] {
-    return Object.values(this.#files).filter(({ tornBytes }) => tornBytes > 0)
-      .map(({ path }) => path);
+  /** Rows of this process that lacked a required field. */
+  get invalidRowsCount(): number {
+    return this.#invalidRowsCount;
+  }
+
+  /** What a crash had torn, of all files. */
+  get torn(): readonly Torn[] {
+    return Object.values(this.#files).flatMap(({ torn }) => torn ?? []);
   }
 
   /**
@@ -46,9 +53,7 @@ export class Telemetry {
     { view, isKept }: { view: Markets; isKept: boolean },
   ): void {
     const lines: Lines = {};
-    for (const event of events) {
-      (lines[FILE_OF[event.kind]] ??= []).push(JSON.stringify(rowOf(event, stamp, view)));
-    }
+    for (const event of events) this.#add(lines, FILE_OF[event.kind], rowOf(event, stamp, view));
     if (events.length > 0) this.#held.push({ lines, stamp });
     if (!isKept) return void this.#held.splice(0, Math.max(0, this.#held.length - HELD_MAX_COUNT));
     const held = this.#held.splice(0);
@@ -75,8 +80,10 @@ export class Telemetry {
   ): Promise<void> {
     const written = new Map<string, number>();
     for (const name of LOGS) {
-      for (const { seq } of await rowsAfter<{ seq: number }>(this.#files[name].path, afterSeq)) {
-        const key = `${name} ${seq}`;
+      const { path } = this.#files[name];
+      // A row that was kept apart says which log it would have been in.
+      for (const { seq, log = name } of await rowsAfter<Written>(path, afterSeq)) {
+        const key = `${log} ${seq}`;
         written.set(key, (written.get(key) ?? 0) + 1);
       }
     }
@@ -87,10 +94,18 @@ export class Telemetry {
         const name = FILE_OF[event.kind];
         const left = written.get(`${name} ${seq}`) ?? 0;
         written.set(`${name} ${seq}`, Math.max(0, left - 1));
-        if (left === 0) (lines[name] ??= []).push(JSON.stringify(rowOf(event, stamp, markets)));
+        if (left === 0) this.#add(lines, name, rowOf(event, stamp, markets));
       }
       this.#write(lines, stamp);
     }
+  }
+
+  /** A row that lacks what readers count on is kept apart, with what it lacks: it is never lost. */
+  #add(lines: Lines, name: LogName, row: Row): void {
+    const problem = rowProblem(String(row.event_type), row);
+    if (problem === null) return void (lines[name] ??= []).push(JSON.stringify(row));
+    this.#invalidRowsCount += 1;
+    (lines.invalid_events ??= []).push(JSON.stringify({ ...row, log: name, problem }));
   }
 
   /** Writes to every file it can; throws the first refusal when all have been tried. */

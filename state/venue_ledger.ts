@@ -9,7 +9,7 @@ import {
   type LedgerRow,
   type Recovered,
 } from "../core/venues/sim_state.ts";
-import { LineFile } from "./files.ts";
+import { LineFile, type Torn } from "./files.ts";
 import { filesOf, readRows, rotatedName } from "./rotated.ts";
 
 const MORE = ',"more":true}';
@@ -24,8 +24,8 @@ export class VenueLedger implements LedgerPort {
     this.#onError = onError;
   }
 
-  get tornBytes(): number {
-    return this.#file.tornBytes;
+  get torn(): Torn | null {
+    return this.#file.torn;
   }
 
   /**

@@ -114,6 +114,8 @@ export type Executed = {
   readonly avgPx: number;
   readonly feesUsd: number;
   readonly firstMs: number;
+  /** Nothing of the order is left to be filled; null where its size is not known. */
+  readonly isFilled: boolean | null;
 };
 
 /** Books one trade into the leg it belongs to. */
@@ -141,6 +143,7 @@ export function bookFill(
     avgPx: executed.avgPx,
     feesUsd: executed.feesUsd,
     firstMs: executed.firstMs,
+    isFilled: executed.isFilled,
     strategyId: origin.strategyId ?? held?.strategyId ?? null,
     exitReason: trade.effect === "close" ? origin.exitReason : null,
     atMs: trade.atMs,

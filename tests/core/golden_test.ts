@@ -52,6 +52,9 @@ import ledgerStateSnapshot from "../golden/runtime/ledger_state_snapshot.json" w
   type: "json",
 };
 import ledgerSync from "../golden/runtime/ledger_sync.json" with { type: "json" };
+import orderEventValidation from "../golden/runtime/order_event_validation.json" with {
+  type: "json",
+};
 import percentile from "../golden/runtime/percentile.json" with { type: "json" };
 import pnlFifo from "../golden/runtime/pnl_fifo.json" with { type: "json" };
 import tpSlSeedFormula from "../golden/runtime/tp_sl_seed_formula.json" with { type: "json" };
@@ -103,6 +106,7 @@ const FILES: Readonly<Record<string, unknown>> = {
   ledger_reconcile: ledgerReconcile,
   ledger_state_snapshot: ledgerStateSnapshot,
   ledger_sync: ledgerSync,
+  order_event_validation: orderEventValidation,
   percentile: percentile,
   pnl_fifo: pnlFifo,
   tp_sl_seed_formula: tpSlSeedFormula,

@@ -23,7 +23,13 @@ const book = (holdings: Holdings, one: Trade, journey: Journey | null = null) =>
     market: market(),
     journey,
     conditions: CONDITIONS,
-    executed: { lots: one.lots, avgPx: one.px, feesUsd: one.feeUsd, firstMs: one.atMs },
+    executed: {
+      lots: one.lots,
+      avgPx: one.px,
+      feesUsd: one.feeUsd,
+      firstMs: one.atMs,
+      isFilled: true,
+    },
   });
 
 Deno.test("a trade id is booked once, in whatever order trades come", () => {

@@ -36,7 +36,13 @@ function booked(trades: readonly (readonly [strategyId: string | null, trade: Pa
     const origin: Origin = { intentId: `i-${i}`, strategyId, exitReason: "tp", leverage: 1 };
     last = bookFill(freeze(holdings), one, origin, {
       market: market(),
-      executed: { lots: one.lots, avgPx: one.px, feesUsd: one.feeUsd, firstMs: one.atMs },
+      executed: {
+        lots: one.lots,
+        avgPx: one.px,
+        feesUsd: one.feeUsd,
+        firstMs: one.atMs,
+        isFilled: true,
+      },
       journey: null,
       conditions: one.effect === "close" ? IN : null,
     });
@@ -140,7 +146,7 @@ Deno.test("a closing row tells what is left of it, and in what it was made", () 
     { intentId: "x", strategyId: "s1", exitReason: "tp", leverage: 1 },
     {
       market: market(),
-      executed: { lots: 5, avgPx: 61_000, feesUsd: 0.6, firstMs: T0 },
+      executed: { lots: 5, avgPx: 61_000, feesUsd: 0.6, firstMs: T0, isFilled: true },
       journey: null,
       conditions: IN,
     },
@@ -199,7 +205,7 @@ Deno.test("lots, average cost and venue give one result, whatever the order of f
       };
       const booking = bookFill(freeze(legs), one, origin, {
         market: market(),
-        executed: { lots, avgPx: px, feesUsd: 0, firstMs: T0 },
+        executed: { lots, avgPx: px, feesUsd: 0, firstMs: T0, isFilled: true },
         journey: null,
         conditions: null,
       });

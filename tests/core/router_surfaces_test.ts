@@ -120,6 +120,7 @@ Deno.test("a row of fills adds this one up, and tells the order's own sums besid
     avgPx: 60_012,
     feesUsd: 0.06,
     firstMs: T0 - 900,
+    isFilled: false,
     strategyId: "s1",
     exitReason: null,
     atMs: T0,
@@ -130,6 +131,7 @@ Deno.test("a row of fills adds this one up, and tells the order's own sums besid
     [[7], 0.002, 60_000, 0.02, 0.005, 60_012],
   );
   assert.deepEqual([row.fee_total, row.ts_fill_first], [0.06, new Date(T0 - 900).toISOString()]);
+  assert.equal(row.status, "PARTIALLY_FILLED");
 });
 
 Deno.test("an order's row shows side, leg and flag as the exchange is told them", () => {

@@ -18,6 +18,7 @@ import { levelDue } from "../../core/exits/scan.ts";
 import { offer, quantile } from "../../core/stats.ts";
 import { type PositionKey, positionKey, type Side } from "../../core/types.ts";
 import { fromPercent, toSeconds } from "../../core/units.ts";
+import { rowProblem } from "../../state/row_check.ts";
 import { adapter, content, NEAR_ONE } from "./adapter.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -248,6 +249,16 @@ const equitySeries = adapter<Records>("equity_series", (input) => {
   };
 });
 
+type LogEvent = { readonly event_type: string; readonly payload: Fields };
+
+const orderEventValidation = adapter<LogEvent>(
+  "order_event_validation",
+  ({ event_type, payload }) => {
+    const error = rowProblem(event_type, payload);
+    return error === null ? { ok: true } : { ok: false, error };
+  },
+);
+
 export const RUNTIME = [
   exitTrigger,
   ledgerBuild,
@@ -257,4 +268,5 @@ export const RUNTIME = [
   seedFormula,
   percentile,
   equitySeries,
+  orderEventValidation,
 ];

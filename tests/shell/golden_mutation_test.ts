@@ -12,8 +12,9 @@ type Mutation = {
   readonly golden: string;
 };
 
+/** A module of the core, or one that is named with its folder. */
 const turn = (module: string, golden: string, find: string, replace: string): Mutation => ({
-  module: `core/${module}.ts`,
+  module: module.startsWith("state/") ? `${module}.ts` : `core/${module}.ts`,
   golden: `tests/golden/${golden}.json`,
   find,
   replace,
@@ -156,6 +157,7 @@ const MUTATIONS: readonly Mutation[] = [
   turn("exits/rows", "runtime/ledger_build", "signedQty > 0 ?", "signedQty < 0 ?"),
   turn("exits/rows", "runtime/ledger_sync", "=> !open.has(key)", "=> open.has(key)"),
   turn("exits/rows", "runtime/ledger_state_snapshot", "price > 0", "price < 0"),
+  turn("state/row_check", "runtime/order_event_validation", "=== undefined", "!== undefined"),
   turn("exits/registry", "runtime/tp_sl_seed_formula", "anchorPx - sign", "anchorPx + sign"),
 ];
 
@@ -168,7 +170,7 @@ lane("a turned operator in the product turns its recorded vectors red", {
       for (const path of ["deno.json", "deno.lock"]) {
         await Deno.copyFile(ROOT + path, `${copy}/${path}`);
       }
-      for (const path of ["config", "core", "tests"]) {
+      for (const path of ["config", "core", "state", "tests"]) {
         await copyFolder(ROOT + path, `${copy}/${path}`);
       }
       const survivors: string[] = [];
