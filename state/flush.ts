@@ -6,7 +6,11 @@
 import type { StorageFault } from "../core/types.ts";
 import { syncFolder, whyOf, writeAtomic } from "./files.ts";
 import type { Store } from "./store.ts";
-import { type SurfaceName, SURFACES } from "./surfaces/mod.ts";
+import { isDurable, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
+
+const NAMES = Object.keys(SURFACES) as readonly SurfaceName[];
+const TELLS_OF_OTHERS: ReadonlySet<SurfaceName> = new Set(["diagnostics", "nav_state"]);
+const NEWLINE = 10;
 
 export class Flusher {
   readonly #store: Pick<Store, "text" | "version">;
@@ -15,6 +19,8 @@ export class Flusher {
   readonly #onError: (message: string) => void;
   readonly #written = new Map<SurfaceName, number>();
   readonly #errors = new Map<SurfaceName, string>();
+  readonly #buffers = new Map<SurfaceName, Uint8Array>();
+  readonly #encoder = new TextEncoder();
   #fault: StorageFault | null = null;
   #running: Promise<void> | null = null;
   #again = false;
@@ -64,30 +70,71 @@ export class Flusher {
     while (this.#running !== null) await this.#running;
   }
 
+  /**
+   * Texts are taken at once, so that files of one flush are of one tick. What tells of the others
+   * (the diagnostics, the mirror's copy) is written when they are on disk.
+   */
   async #flush(): Promise<void> {
-    let wrote = false;
-    for (const name of Object.keys(SURFACES) as SurfaceName[]) {
-      const version = this.#store.version(name);
-      const text = this.#store.text(name);
-      if (text === undefined || this.#written.get(name) === version) continue;
-      try {
-        const path = `${this.#folder}/${SURFACES[name].file}`;
-        await writeAtomic(path, `${text}\n`, { sync: this.#sync });
-        this.#written.set(name, version);
-        this.#errors.delete(name);
-        wrote = true;
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#errors.set(name, message);
-        this.#fault = { what: "surfaces", why: whyOf(error) };
-        this.#onError(`${name}: ${message}`);
-      }
-    }
-    if (!wrote || !this.#sync) return;
+    const changed = this.#changed();
+    const isAbout = ({ name }: Changed) => TELLS_OF_OTHERS.has(name);
+    await Promise.all(changed.filter((one) => !isAbout(one)).map((one) => this.#write(one)));
+    const isCopied = !this.#errors.has("nav");
+    const about = changed.filter((one) => isAbout(one) && (isCopied || one.name !== "nav_state"));
+    await Promise.all(about.map((one) => this.#write(one)));
+    if (changed.length === 0 || !this.#sync) return;
     try {
       await syncFolder(this.#folder);
     } catch (error) {
       this.#onError(`logs/state: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+
+  #changed(): readonly Changed[] {
+    return NAMES.flatMap((name) => {
+      const version = this.#store.version(name);
+      const text = this.#store.text(name);
+      return text === undefined || this.#written.get(name) === version
+        ? []
+        : [{ name, version, text }];
+    });
+  }
+
+  async #write({ name, version, text }: Changed): Promise<void> {
+    const path = `${this.#folder}/${SURFACES[name].file}`;
+    try {
+      await writeAtomic(path, this.#bytesOf(name, text), {
+        sync: this.#sync,
+        keepPrevious: isDurable(name),
+      });
+      this.#written.set(name, version);
+      this.#errors.delete(name);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#errors.set(name, message);
+      this.#fault = { what: "surfaces", why: whyOf(error) };
+      this.#onError(`${name}: ${message}`);
+    }
+  }
+
+  /** A text and its newline in the surface's own buffer: it has about the same length every time. */
+  #bytesOf(name: SurfaceName, text: string): Uint8Array {
+    const needed = text.length + 1;
+    let buffer = this.#buffers.get(name) ?? new Uint8Array(0);
+    if (buffer.length < needed) buffer = new Uint8Array(needed + (needed >> 3));
+    let { read, written } = this.#encoder.encodeInto(text, buffer.subarray(0, -1));
+    if (read < text.length) {
+      // Letters beyond ASCII take more than a byte each, three at most.
+      buffer = new Uint8Array(3 * needed);
+      ({ read, written } = this.#encoder.encodeInto(text, buffer));
+    }
+    buffer[written] = NEWLINE;
+    this.#buffers.set(name, buffer);
+    return buffer.subarray(0, written + 1);
+  }
 }
+
+type Changed = {
+  readonly name: SurfaceName;
+  readonly version: number;
+  readonly text: string;
+};

@@ -14,27 +14,24 @@ import { whyOf } from "./files.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
-import type { Body, OwnedBy, SurfaceName } from "./surfaces/mod.ts";
-import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "./surfaces/mod.ts";
+import { type Made, type Reading, Showing } from "./showing.ts";
+import { type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 import type {
   Envelope,
   LoopFacts,
-  Published,
   RunFacts,
   StageFault,
   SurfaceFact,
   Treasury,
 } from "./surfaces/surface.ts";
 import { iso, SCHEMA_VERSION } from "./surfaces/surface.ts";
-import type { Store, Writer } from "./store.ts";
+import type { Store } from "./store.ts";
 import type { NavHistory } from "./nav_history.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 const PUBLISH_MS = MS_PER_SECOND;
 const CHECKPOINT_MS = MS_PER_MINUTE;
 const CHECKPOINT_ROWS = 5_000;
-/** Intel surfaces are remade this often in engine time. */
-const INTEL_MS = 10 * MS_PER_MINUTE;
 const LOOP_SAMPLES = 512;
 
 export type PublisherOptions = {
@@ -48,6 +45,8 @@ export type PublisherOptions = {
   readonly checkpointPath: string;
   readonly run: RunFacts;
   readonly treasury: Treasury;
+  /** Files whose torn last line was cut off when they were opened. */
+  readonly tornFiles: readonly string[];
   /** True while something is at stake: paced, paper and live runs are synced, replays are not. */
   readonly durable: () => boolean;
   readonly stopRequested: () => boolean;
@@ -56,7 +55,7 @@ export type PublisherOptions = {
 
 export class Publisher implements Sink {
   readonly #options: PublisherOptions;
-  readonly #writer: Writer<"executor">;
+  readonly #showing: Showing;
   #samplesMs: readonly number[] = [];
   readonly #faults = new Map<string, StageFault>();
   #account: Account | null = null;
@@ -73,14 +72,15 @@ export class Publisher implements Sink {
     checkpoint: null,
     logs: null,
   };
-  #intelMs = -Infinity;
   #tickStartMs = 0;
   #overrunsCount = 0;
   #ended = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#writer = options.store.claim("executor");
+    this.#showing = new Showing(options.store, {
+      onFault: (message) => this.#tell("surfaces", message),
+    });
     this.#recorded = options.engine.memory;
     this.#checkpointMs = this.#recorded.pulse.nowMs;
   }
@@ -96,9 +96,9 @@ export class Publisher implements Sink {
     if (wallMs - this.#publishedWallMs >= PUBLISH_MS) this.#showLast(wallMs);
   }
 
-  #showLast(wallMs: number): void {
+  #showLast(wallMs: number, all = false): void {
     const decision = this.#lastDecision;
-    if (decision !== null) this.#contain("surfaces", () => this.#show(decision, wallMs));
+    if (decision !== null) this.#contain("surfaces", () => this.#show(decision, wallMs, all));
   }
 
   noteFault({ stage, message }: Fault): void {
@@ -175,9 +175,8 @@ export class Publisher implements Sink {
   /** The last word of a run: surfaces, checkpoint and logs are on disk when this resolves. */
   async close(): Promise<void> {
     const { journal, telemetry, history, flusher, mirror } = this.#options;
-    this.#intelMs = -Infinity;
     this.#ended = true;
-    this.#showLast(Date.now());
+    this.#showLast(Date.now(), true);
     this.#contain("nav_state", () => mirror.copy());
     await flusher.drain();
     await this.#checkpointing;
@@ -193,66 +192,58 @@ export class Publisher implements Sink {
     try {
       work();
     } catch (error) {
-      const message = messageOf(error);
-      this.noteFault({ stage, message, seq: this.#options.engine.memory.pulse.seq });
-      this.#options.onError(`${stage}: ${message}`);
+      this.#tell(stage, messageOf(error));
       onRefusal(error);
     }
   }
 
-  #show(decision: Decision, wallMs: number): void {
+  #tell(stage: string, message: string): void {
+    this.noteFault({ stage, message, seq: this.#options.engine.memory.pulse.seq });
+    this.#options.onError(`${stage}: ${message}`);
+  }
+
+  #show(decision: Decision, wallMs: number, all = false): void {
     this.#publishedWallMs = wallMs;
     const { run, engine, treasury, flusher } = this.#options;
     const { memory } = decision;
-    const published: Published = {
+    const { rules, past } = engine;
+    const { market } = decision.seen;
+    const reading: Reading = {
       memory,
-      view: decision.seen.market,
-      rules: engine.rules,
-      past: engine.past,
-      world: worldOf(memory, {
-        market: decision.seen.market,
-        past: engine.past,
-        rules: engine.rules,
-      }),
+      view: market,
+      rules,
+      past,
+      world: worldOf(memory, { market, past, rules }),
       account: this.#account,
       run,
-      loop: this.#loopFacts(),
       treasury,
     };
-    const { seq, nowMs } = memory.pulse;
     const envelope: Envelope = {
       schema_version: SCHEMA_VERSION,
-      updated_ts: iso(nowMs),
-      seq,
+      updated_ts: iso(memory.pulse.nowMs),
+      seq: memory.pulse.seq,
       run_id: run.runId,
       env: run.env,
       writer: "executor",
       wall_ts: iso(wallMs),
       speed: run.speed,
     };
-    const intelDue = nowMs - this.#intelMs >= INTEL_MS;
-    if (intelDue) this.#intelMs = nowMs;
-    for (const name of EXECUTOR_SURFACES) {
-      if (SURFACES[name].cadence === "intel" && !intelDue) continue;
-      this.#put(name, envelope, published);
-    }
-    this.#writer.commit();
+    this.#showing.show(reading, { envelope, loopFacts: () => this.#loopFacts(), all });
     flusher.request();
   }
 
-  #put<N extends OwnedBy<"executor">>(name: N, envelope: Envelope, published: Published): void {
-    const project = PROJECTIONS[name] as (from: Published) => Body<N>;
-    this.#writer.put(name, envelope, project(published));
-  }
-
   #loopFacts(): LoopFacts {
+    const { telemetry, stopRequested } = this.#options;
     return {
       lastMs: this.#samplesMs.at(-1) ?? null,
       p50Ms: quantile(this.#samplesMs, 0.5),
       p99Ms: quantile(this.#samplesMs, 0.99),
       faults: [...this.#faults.values()],
       surfaces: this.#surfaceFacts(),
-      stopRequested: this.#options.stopRequested(),
+      nonfiniteCount: this.#showing.nonfiniteCount,
+      tornFiles: this.#options.tornFiles,
+      invalidRowsCount: telemetry.invalidRowsCount,
+      stopRequested: stopRequested(),
       ended: this.#ended,
       overrunsCount: this.#overrunsCount,
       rssBytes: Deno.memoryUsage().rss,
@@ -261,12 +252,13 @@ export class Publisher implements Sink {
 
   #surfaceFacts(): LoopFacts["surfaces"] {
     const { store, flusher } = this.#options;
+    const { errors: unmade } = this.#showing;
     const facts: Record<string, SurfaceFact> = {};
     for (const name of Object.keys(SURFACES) as SurfaceName[]) {
       const published = store.get(name);
       if (published === undefined) continue;
       const { seq, updated_ts } = published;
-      const error = flusher.errors.get(name);
+      const error = unmade.get(name as Made) ?? flusher.errors.get(name);
       facts[name] = { seq, updated_ts, ok: error === undefined, ...error && { error } };
     }
     return facts;

@@ -183,7 +183,16 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const { layout, replay, stop, treasury } = options;
   const opened = await openDirectory(options);
   const { feed, rules, memory, rows, lineage, recovered, state, gap } = opened;
-  const notes = [...opened.notes, ...feasibilityNotes(opened, options.startEquityUsd)];
+  const complaints = new Complaints(options.onNote);
+  const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
+  const { journal, ledger, telemetry, torn } = openLogs(layout, { memory, onError });
+  const notes = [
+    ...opened.notes,
+    ...torn.map(({ path, bytes }) =>
+      `the end of ${path} was torn: its last ${bytes} bytes never happened and are cut off`
+    ),
+    ...feasibilityNotes(opened, options.startEquityUsd),
+  ];
   for (const note of notes) options.onNote(note);
   const facts: RunFacts = {
     ...options.facts,
@@ -197,8 +206,6 @@ async function wire(options: SessionOptions): Promise<Parts> {
   noteStart(layout, facts, rows.length);
 
   const store = new Store();
-  const complaints = new Complaints(options.onNote);
-  const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
   const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
   const mirror = new Mirror(store, { onWrite: () => flusher.request(), onError });
   if (opened.navState !== null) mirror.remember(opened.navState);
@@ -206,7 +213,6 @@ async function wire(options: SessionOptions): Promise<Parts> {
     publisher.noteFault(fault);
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
   };
-  const telemetry = new Telemetry(layout.execution);
   const { runId, env, positionMode, venue: venueName } = facts;
   const about = { runId, env, positionMode, venue: venueName, markets: feed };
   await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, ...about });
@@ -218,8 +224,9 @@ async function wire(options: SessionOptions): Promise<Parts> {
     store,
     flusher,
     mirror,
-    journal: new Journal(layout.journal, memory),
+    journal,
     telemetry,
+    tornFiles: torn.map(({ path }) => path),
     history: new NavHistory(layout.execution, { onError }),
     checkpointPath: layout.checkpoint,
     run: facts,
@@ -228,7 +235,6 @@ async function wire(options: SessionOptions): Promise<Parts> {
     stopRequested: stop,
     onError,
   });
-  const ledger = new VenueLedger(layout.venueLedger, { onError });
   if (recovered === null) ledger.append([opened.genesis]);
   const venue = new SimVenue({
     feed,
@@ -256,6 +262,18 @@ async function openRecorder(
     { ...by, terms, baseMs, tickers, protectOnly, memory },
     onNote,
   );
+}
+
+/** The files that are appended to, and what a crash had torn of them. */
+function openLogs(
+  layout: Layout,
+  { memory, onError }: { memory: Memory; onError: (message: string) => void },
+) {
+  const journal = new Journal(layout.journal, memory);
+  const ledger = new VenueLedger(layout.venueLedger, { onError });
+  const telemetry = new Telemetry(layout.execution);
+  const torn = [journal.torn, ledger.torn, ...telemetry.torn].filter((one) => one !== null);
+  return { journal, ledger, telemetry, torn };
 }
 
 function noteStart(layout: Layout, facts: RunFacts, rows: number): void {

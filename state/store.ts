@@ -1,8 +1,10 @@
 /**
  * The one in-process state store: one value per surface, one writer per owner, encoded once. Files,
- * requests and live pages all send the same bytes.
+ * requests and live pages all send the same bytes. Parts of a body that last are not encoded again
+ * when its envelope and its moving figures are renewed.
  */
 import { assert } from "../core/assert.ts";
+import { encode } from "./encode.ts";
 import {
   type Body,
   type OwnedBy,
@@ -19,7 +21,8 @@ export type Reader = Pick<Store, "get" | "text" | "version" | "onChange">;
 
 /** Who may write what is part of the type: the mirror cannot put `nav`. */
 export type Writer<O extends Owner> = {
-  put<N extends OwnedBy<O>>(name: N, envelope: Envelope, body: Body<N>): void;
+  /** Gives how many figures were no finite number: value and text have null there. */
+  put<N extends OwnedBy<O>>(name: N, envelope: Envelope, body: Body<N>): number;
   /** Tells readers that a set of puts is complete. */
   commit(): void;
 };
@@ -62,20 +65,16 @@ export class Store {
     return {
       put: (name, envelope, body) => {
         assert(SURFACES[name].owner === owner, `"${name}" is written by its owner`);
-        const value = { ...envelope, ...body };
-        const text = JSON.stringify(value, strict);
+        const whole = { ...envelope, ...body };
+        const { text, droppedCount } = encode(whole);
+        const value = droppedCount === 0 ? whole : JSON.parse(text);
         this.#version += 1;
         this.#entries.set(name, { value, text, version: this.#version });
+        return droppedCount;
       },
       commit: () => {
         for (const listener of this.#listeners) listener();
       },
     };
   }
-}
-
-/** Surfaces never hold a number that JSON cannot say. */
-function strict(key: string, value: unknown): unknown {
-  if (typeof value === "number") assert(Number.isFinite(value), `surface field "${key}" is finite`);
-  return value;
 }

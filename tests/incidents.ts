@@ -287,8 +287,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   ),
   C17: shell(
     "NaN in state files",
-    "state_test.ts",
-    "a surface has one writer, and no number that JSON cannot say",
+    "showing_test.ts",
+    "a figure that is no number reads null in text and value, and is counted",
   ),
   C18: both(
     sim("results lost at a restart", "episodes_outlive_restarts"),
@@ -302,7 +302,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   C20: shell(
     "two writers of one file",
     "state_test.ts",
-    "a surface has one writer, and no number that JSON cannot say",
+    "a surface has one writer",
   ),
   C21: both(
     unit(

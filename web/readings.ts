@@ -24,6 +24,11 @@ export function stateOf(store: Reader): State {
   return Object.fromEntries(PAGE_SURFACES.map((name) => [name, store.get(name)]));
 }
 
+/** How old a surface may be, in seconds; what is written when it changes never grows old. */
+function budgetS(name: SurfaceName): number {
+  return MAX_AGE_S[SURFACES[name].cadence] ?? Infinity;
+}
+
 /** Every surface with its age; one that was never published has none and is not fresh. */
 export function agesOf(store: Reader, nowMs: number): readonly SurfaceAge[] {
   return SURFACE_NAMES.map((name) => {
@@ -33,17 +38,20 @@ export function agesOf(store: Reader, nowMs: number): readonly SurfaceAge[] {
     }
     const { seq, updated_ts, wall_ts } = value;
     const age_s = Math.max(0, nowMs - Date.parse(wall_ts)) / 1_000;
-    const fresh = age_s <= MAX_AGE_S[SURFACES[name].cadence];
+    const fresh = age_s <= budgetS(name);
     return { name, seq, updated_ts, wall_ts, age_s, fresh };
   });
 }
 
-/** Counts what has been published or is overdue: right after a start not everything is due. */
+/**
+ * Counts what has been published or is overdue: right after a start not everything is due, and what
+ * is written when it changes never is.
+ */
 export function freshnessOf(store: Reader, nowMs: number): Moment["surfaces"] {
   const startedTs = store.get("engine_metadata")?.started_wall_ts;
   const runsS = startedTs === undefined ? Infinity : (nowMs - Date.parse(startedTs)) / 1_000;
   const ages = agesOf(store, nowMs).filter(({ name, age_s }) =>
-    age_s !== null || runsS > MAX_AGE_S[SURFACES[name].cadence]
+    Number.isFinite(budgetS(name)) && (age_s !== null || runsS > budgetS(name))
   );
   return { fresh: ages.filter(({ fresh }) => fresh).length, total: ages.length };
 }

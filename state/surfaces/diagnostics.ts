@@ -120,6 +120,12 @@ export const Diagnostics = z.strictObject({
         error: z.string().optional(),
       }),
     ),
+    /** Figures of what is published now that were no finite number: they read null. */
+    nonfinite_dropped: count,
+    /** Log files whose torn last line was cut off at the start. */
+    torn_files: z.array(z.string()),
+    /** Rows of the execution logs that lacked a required field: `invalid_events.jsonl` has them. */
+    invalid_events: count,
     notes: z.array(z.string()),
     rss_mb: z.number().min(0),
     /** Null: the binary has no permission to ask. */
@@ -128,7 +134,7 @@ export const Diagnostics = z.strictObject({
 });
 
 export function projectDiagnostics(published: Published) {
-  const { memory, run, loop, view, rules, past } = published;
+  const { memory, run, loop, view, rules, past, world } = published;
   const { pulse } = memory;
   const { nowMs, seq, accountOk } = pulse;
   const { operator } = memory;
@@ -170,7 +176,9 @@ export function projectDiagnostics(published: Published) {
         reason: operator.reason,
         until: null,
       },
-      attention: attentionOf(memory, { market: view, past, rules }).map(({ id, level, args }) => ({
+      attention: attentionOf(memory, { market: view, past, rules }, world).map((
+        { id, level, args },
+      ) => ({
         id,
         level,
         since: iso(memory.attention[id] ?? nowMs),
@@ -186,6 +194,9 @@ export function projectDiagnostics(published: Published) {
         last_ts: iso(lastMs),
       })),
       surfaces: { ...loop.surfaces },
+      nonfinite_dropped: loop.nonfiniteCount,
+      torn_files: [...loop.tornFiles],
+      invalid_events: loop.invalidRowsCount,
       notes: [...run.notes],
       rss_mb: loop.rssBytes / 1_048_576,
       disk_free_mb: null,

@@ -1,6 +1,5 @@
 /** The block `exit_pipeline` of `diagnostics.json`: whether everything held is watched and covered. */
 import { z } from "zod";
-import { sortedEntries } from "../../core/dict.ts";
 import { netUsd } from "../../core/exits/episode.ts";
 import { hasMismatch, scanStatus, type Watched } from "../../core/exits/status.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
@@ -8,6 +7,7 @@ import { reconciliationOf, shownKeys } from "./positions.ts";
 import {
   count,
   counts,
+  entriesOf,
   fraction,
   iso,
   isoOrNull,
@@ -101,7 +101,7 @@ export function exitPipeline(published: Published) {
 /** The book as the exit scan sees it. */
 function watchedLegs({ memory, view }: Published): Record<string, Watched> {
   return Object.fromEntries(
-    sortedEntries(memory.holdings).map(([key, { side, entryPx, ticker }]) => {
+    entriesOf(memory.holdings).map(([key, { side, entryPx, ticker }]) => {
       const guard = memory.registry[key];
       const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
       return [key, {

@@ -1,19 +1,28 @@
 /** `kpis_v7.json`: the key figures of portfolio and symbols in one place. */
 import { z } from "zod";
-import { sortedEntries } from "../../core/dict.ts";
-import { netUsd } from "../../core/exits/episode.ts";
+import { type Close, netUsd } from "../../core/exits/episode.ts";
 import { tradeStats } from "../../core/intel/expectancy.ts";
 import { viewAccount } from "../../core/nav.ts";
 import { rangeRegime } from "../../core/regimes.ts";
-import { routingOfAll, routingOfWhole } from "../../core/routing.ts";
-import { recentTrades, scoresOf } from "../../core/scoring.ts";
-import { signOf, type Ticker } from "../../core/types.ts";
+import { recent, remembered } from "../../core/remember.ts";
+import { routingOfAll, routingOfWhole, type SymbolRouting } from "../../core/routing.ts";
+import {
+  recentCloses,
+  recentTrades,
+  scoresOf,
+  type SymbolScore,
+  tradeOf,
+} from "../../core/scoring.ts";
+import { mean } from "../../core/stats.ts";
+import { type Dict, signOf } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
 import { aumOf } from "./nav.ts";
-import { rangeBlock } from "./risk_regimes.ts";
+import { rangeBlock, rangesOf } from "./risk_regimes.ts";
 import { cvarBlock, varBlock } from "./risk_tail.ts";
+import { joined, lasting } from "../encode.ts";
 import {
   count,
+  entriesOf,
   envelopeShape,
   exposureOf,
   fraction,
@@ -29,6 +38,25 @@ import { closesWindow, todayWindow, Window, windowOf } from "./window.ts";
 
 const WEEK_MS = 7 * MS_PER_DAY;
 const TWO_DAYS_MS = 2 * MS_PER_DAY;
+
+const Row = z.strictObject({
+  unrealized_pnl: maybe,
+  realized_pnl_7d: maybe,
+  fees_7d: maybe,
+  trades_7d: count,
+  win_rate: fraction,
+  expectancy: maybe,
+  score: maybe,
+  atr_regime: z.string().nullable(),
+  atr_ratio: maybe,
+  dd_state: z.string().nullable(),
+  dd_today_pct: maybe,
+  maker_fill_rate: fraction,
+  fallback_rate: fraction,
+  slip_q50_bps: maybe,
+  avg_slippage_bps: maybe,
+  cvar_nav_pct: maybe,
+});
 
 export const Kpis = z.strictObject({
   ...envelopeShape,
@@ -54,27 +82,7 @@ export const Kpis = z.strictObject({
     expectancy_48h: maybe,
     loss_at_stops_usd: maybe,
   }),
-  per_symbol: z.record(
-    z.string(),
-    z.strictObject({
-      unrealized_pnl: maybe,
-      realized_pnl_7d: maybe,
-      fees_7d: maybe,
-      trades_7d: count,
-      win_rate: fraction,
-      expectancy: maybe,
-      score: maybe,
-      atr_regime: z.string().nullable(),
-      atr_ratio: maybe,
-      dd_state: z.string().nullable(),
-      dd_today_pct: maybe,
-      maker_fill_rate: fraction,
-      fallback_rate: fraction,
-      slip_q50_bps: maybe,
-      avg_slippage_bps: maybe,
-      cvar_nav_pct: maybe,
-    }),
-  ),
+  per_symbol: z.record(z.string(), Row),
   nav: z.strictObject({
     nav_total: maybe,
     nav_age_s: maybe,
@@ -214,7 +222,7 @@ function portfolioOf(published: Published) {
   const navUsd = memory.nav.level?.navUsd ?? null;
   const share = (usd: number | null) =>
     usd === null || navUsd === null || !(navUsd > 0) ? null : usd / navUsd;
-  const week = weekOf(published, null);
+  const week = weeksOf(published).all;
   return {
     nav: navUsd,
     aum: aumOf(published, navUsd).total,
@@ -243,16 +251,13 @@ function worstCvar(published: Published): number | null {
 }
 
 function overall({ memory }: Published): number | null {
-  const cutMs = memory.pulse.nowMs - TWO_DAYS_MS;
-  const results = Object.values(memory.closes).filter(({ closedMs }) => closedMs > cutMs)
-    .map(netUsd);
-  return results.length === 0 ? null : results.reduce((sum, usd) => sum + usd, 0) / results.length;
+  return mean(recentCloses(memory).map(netUsd));
 }
 
 /** What is lost if every stop is hit where it stands; null when a leg has no stop or no price. */
 function lossAtStops(published: Published): number | null {
   let lossUsd = 0;
-  for (const [key, holding] of sortedEntries(published.memory.holdings)) {
+  for (const [key, holding] of entriesOf(published.memory.holdings)) {
     const value = valueOf(published, holding);
     const slPx = published.memory.registry[key]?.levels.slPx ?? null;
     if (value === null || slPx === null) return null;
@@ -261,69 +266,135 @@ function lossAtStops(published: Published): number | null {
   return lossUsd;
 }
 
-function weekOf({ memory }: Published, ticker: string | null) {
-  const cutMs = memory.pulse.nowMs - WEEK_MS;
-  const closes = Object.values(memory.closes).filter((close) =>
-    close.closedMs > cutMs && (ticker === null || close.ticker === ticker)
-  );
-  const stats = tradeStats(closes.map((close) => ({
-    ticker: close.ticker,
-    closedMs: close.closedMs,
-    pnlUsd: netUsd(close),
-  })));
-  const sum = (pick: (close: typeof closes[number]) => number) =>
-    closes.reduce((total, close) => total + pick(close), 0);
+/** What a symbol has closed in the last seven days, or all of them together. */
+type Week = {
+  readonly hitRate: number | null;
+  readonly tradesCount: number;
+  readonly realizedUsd: number | null;
+  readonly feesUsd: number | null;
+};
+const QUIET: Week = { hitRate: null, tradesCount: 0, realizedUsd: null, feesUsd: null };
+
+function weekOf(closes: readonly Close[]): Week {
+  if (closes.length === 0) return QUIET;
   return {
-    hitRate: stats.hitRate,
-    trades: closes.length,
-    realizedUsd: closes.length === 0 ? null : sum(({ realizedUsd }) => realizedUsd),
-    feesUsd: closes.length === 0 ? null : sum(({ feesUsd }) => feesUsd),
+    hitRate: tradeStats(closes.map(tradeOf)).hitRate,
+    tradesCount: closes.length,
+    realizedUsd: closes.reduce((sum, { realizedUsd }) => sum + realizedUsd, 0),
+    feesUsd: closes.reduce((sum, { feesUsd }) => sum + feesUsd, 0),
   };
 }
 
+const closesOfWeek = recent<Close>(({ closedMs }) => closedMs);
+const weeks = remembered((closes: readonly Close[]) => {
+  const groups: Record<string, Close[]> = {};
+  for (const close of closes) (groups[close.ticker] ??= []).push(close);
+  const symbols = Object.entries(groups).map(([ticker, list]) => [ticker, weekOf(list)] as const);
+  return { all: weekOf(closes), symbols: Object.fromEntries(symbols) as Dict<Week> };
+});
+
+function weeksOf({ memory }: Published) {
+  return weeks(closesOfWeek(memory.closes, memory.pulse.nowMs - WEEK_MS));
+}
+
+/** What is held moves with every mark; the rows of all others stay until something happens. */
 function perSymbol(published: Published) {
   const { memory, past } = published;
+  const isDefensive = published.world.mode.mode === "DEFENSIVE";
   const { symbols } = recentTrades(memory);
-  const routing = routingOfAll(published, {
-    isDefensive: published.world.mode.mode === "DEFENSIVE",
-  });
-  const scores = scoresOf(published);
-  const cvar = cvarBlock(published).per_symbol;
-  const ranges = (ticker: string) => past.regimes.range(ticker as Ticker)?.ratio ?? null;
-  const open: Record<string, number> = {};
-  for (const [, holding] of sortedEntries(memory.holdings)) {
-    const value = valueOf(published, holding);
-    if (value === null) continue;
-    const gain = signOf(holding.side) * (value.markPx - holding.entryPx) * value.qty;
-    open[holding.ticker] = (open[holding.ticker] ?? 0) + gain;
-  }
-  const tickers = new Set([
-    ...Object.keys(open),
-    ...Object.keys(memory.routing),
-    ...Object.keys(symbols),
-  ]);
-  return Object.fromEntries(
-    [...tickers].toSorted().map((ticker) => {
-      const routed = routing[ticker];
-      const week = weekOf(published, ticker);
-      return [ticker, {
-        unrealized_pnl: open[ticker] ?? null,
-        realized_pnl_7d: week.realizedUsd,
-        fees_7d: week.feesUsd,
-        trades_7d: week.trades,
-        win_rate: week.hitRate,
-        expectancy: symbols[ticker]?.expectancyUsd ?? null,
-        score: scores[ticker]?.score ?? null,
-        atr_regime: rangeRegime(ranges(ticker)),
-        atr_ratio: ranges(ticker),
-        dd_state: null,
-        dd_today_pct: null,
-        maker_fill_rate: routed?.effectiveness.makerFillFrac ?? null,
-        fallback_rate: routed?.effectiveness.fallbackFrac ?? null,
-        slip_q50_bps: routed?.effectiveness.slipQ50Bps ?? null,
-        avg_slippage_bps: routed?.figures.slippageBps ?? null,
-        cvar_nav_pct: cvar[ticker]?.cvar_nav_pct ?? null,
-      }];
-    }),
+  const rows = rowsOf(
+    routingOfAll(published, { isDefensive }),
+    namesOf(memory.routing, symbols, memory.holdings),
+    weeksOf(published).symbols,
+    scoresOf(published),
+    rangesOf(past, past.history.version),
   );
+  const cvar = cvarBlock(published).per_symbol;
+  const held: Record<string, typeof rows[string]> = {};
+  for (const [ticker, unrealized_pnl] of Object.entries(openUsd(published))) {
+    const cvar_nav_pct = cvar[ticker]?.cvar_nav_pct ?? null;
+    held[ticker] = { ...rows[ticker]!, unrealized_pnl, cvar_nav_pct };
+  }
+  return joined(held, others(rows, memory.holdings));
+}
+
+/** The rows of symbols that are not held. */
+const others = remembered((
+  rows: Readonly<Record<string, z.output<typeof Row>>>,
+  holdings: Published["memory"]["holdings"],
+) => {
+  const held = new Set<string>(Object.values(holdings).map(({ ticker }) => ticker));
+  return lasting(
+    Object.fromEntries(Object.entries(rows).filter(([ticker]) => !held.has(ticker))),
+  );
+});
+
+const rowsOf = remembered((
+  routing: Dict<SymbolRouting>,
+  names: readonly string[],
+  week: Dict<Week>,
+  scores: Dict<SymbolScore>,
+  ratioOf: (ticker: string) => number | null,
+) =>
+  Object.fromEntries(names.map((ticker) => {
+    const { expectancyUsd = null, score = null } = scores[ticker] ?? {};
+    const facts = { expectancyUsd, score, rangeRatio: ratioOf(ticker) };
+    return [ticker, rowOf(routing[ticker] ?? UNROUTED, facts, week[ticker] ?? QUIET)] as const;
+  }))
+);
+
+type Facts = {
+  readonly expectancyUsd: number | null;
+  readonly score: number | null;
+  readonly rangeRatio: number | null;
+};
+
+/** A symbol that was never routed. */
+const UNROUTED: Partial<SymbolRouting> = {};
+
+const rowOf = remembered((
+  { effectiveness, figures }: Partial<SymbolRouting>,
+  { expectancyUsd, score, rangeRatio }: Facts,
+  week: Week,
+): z.output<typeof Row> =>
+  lasting({
+    unrealized_pnl: null,
+    realized_pnl_7d: week.realizedUsd,
+    fees_7d: week.feesUsd,
+    trades_7d: week.tradesCount,
+    win_rate: week.hitRate,
+    expectancy: expectancyUsd,
+    score,
+    atr_regime: rangeRegime(rangeRatio),
+    atr_ratio: rangeRatio,
+    dd_state: null,
+    dd_today_pct: null,
+    maker_fill_rate: effectiveness?.makerFillFrac ?? null,
+    fallback_rate: effectiveness?.fallbackFrac ?? null,
+    slip_q50_bps: effectiveness?.slipQ50Bps ?? null,
+    avg_slippage_bps: figures?.slippageBps ?? null,
+    cvar_nav_pct: null,
+  })
+);
+
+/** Symbols that are held, were routed or have traded lately, in order. */
+const namesOf = remembered((
+  routing: Published["memory"]["routing"],
+  traded: Dict<unknown>,
+  holdings: Published["memory"]["holdings"],
+) => {
+  const held = Object.values(holdings).map(({ ticker }) => ticker);
+  return [...new Set([...held, ...Object.keys(routing), ...Object.keys(traded)])].toSorted();
+});
+
+/** What each symbol's open legs have come to at their marks; null where one of them has none. */
+function openUsd(published: Published): Record<string, number | null> {
+  const usd: Record<string, number | null> = {};
+  for (const [, holding] of entriesOf(published.memory.holdings)) {
+    const value = valueOf(published, holding);
+    const gain = value && signOf(holding.side) * (value.markPx - holding.entryPx) * value.qty;
+    const before = usd[holding.ticker] ?? 0;
+    usd[holding.ticker] = gain === null || usd[holding.ticker] === null ? null : before + gain;
+  }
+  return usd;
 }

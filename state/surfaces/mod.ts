@@ -1,6 +1,14 @@
 /** The list of surfaces. A new one is a file beside this one and an entry here. */
 import type { z } from "zod";
 import { Diagnostics, projectDiagnostics } from "./diagnostics.ts";
+import {
+  AccountBaseline,
+  OperatorState,
+  PositionTpSl,
+  projectAccountBaseline,
+  projectOperatorState,
+  projectPositionTpSl,
+} from "./durable.ts";
 import { EngineMetadata, projectEngineMetadata } from "./engine_metadata.ts";
 import {
   Expectancy,
@@ -25,11 +33,11 @@ import {
 import { projectRiskSnapshot, RiskSnapshot } from "./risk_snapshot.ts";
 import { projectRouterHealth, RouterHealth } from "./router_health.ts";
 import { projectRouterPolicySuggestions, RouterPolicySuggestions } from "./router_policy.ts";
-import type { Envelope, Owner, Published, Surface } from "./surface.ts";
+import type { Cadence, Envelope, Owner, Published, Surface } from "./surface.ts";
 
 const executor = <S extends z.ZodType>(
   file: `${string}.json`,
-  cadence: "loop" | "intel",
+  cadence: Exclude<Cadence, "mirror">,
   schema: S,
 ) => ({ file, owner: "executor", cadence, schema }) as const;
 
@@ -54,6 +62,9 @@ export const SURFACES = {
     RiskAllocationSuggestions,
   ),
   pnl_attribution: executor("pnl_attribution.json", "intel", PnlAttribution),
+  position_tp_sl: executor("position_tp_sl.json", "change", PositionTpSl),
+  operator_state: executor("operator_state.json", "change", OperatorState),
+  account_baseline: executor("account_baseline.json", "change", AccountBaseline),
   engine_metadata: executor("engine_metadata.json", "loop", EngineMetadata),
   /** Last of the executor's: when it is there, everything of its tick is. */
   diagnostics: executor("diagnostics.json", "loop", Diagnostics),
@@ -83,7 +94,15 @@ export const PROJECTIONS: { readonly [N in OwnedBy<"executor">]: (from: Publishe
   router_policy_suggestions_v6: projectRouterPolicySuggestions,
   risk_allocation_suggestions_v6: projectRiskAllocationSuggestions,
   pnl_attribution: projectPnlAttribution,
+  position_tp_sl: projectPositionTpSl,
+  operator_state: projectOperatorState,
+  account_baseline: projectAccountBaseline,
   engine_metadata: projectEngineMetadata,
   diagnostics: projectDiagnostics,
 };
+/** Written when it changes, synced, with the generation before it kept; the others are views. */
+export function isDurable(name: SurfaceName): boolean {
+  return SURFACES[name].cadence === "change";
+}
+
 export const EXECUTOR_SURFACES = Object.keys(PROJECTIONS) as readonly OwnedBy<"executor">[];

@@ -1,7 +1,8 @@
 /** `nav.json`: net asset value, where it comes from, and assets under management. */
 import { z } from "zod";
-import { funnelOf } from "../../core/diagnostics.ts";
+import { BUCKET_MS, type Counters, funnelOf } from "../../core/diagnostics.ts";
 import { viewAccount } from "../../core/nav.ts";
+import { remembered } from "../../core/remember.ts";
 import type { Ticker } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
 import {
@@ -172,10 +173,15 @@ export function aumOf(
   return { futures: withFutures ? navUsd : null, offexchange, total, partial };
 }
 
+/** A day is a number of whole buckets: within one, the sums stay the same. */
+const dayFunnel = remembered((counters: Counters, bucket: number) =>
+  funnelOf(counters, bucket * BUCKET_MS, MS_PER_DAY)
+);
+
 function execStats(published: Published): z.output<typeof ExecStats> {
   const { memory } = published;
   const { nowMs } = memory.pulse;
-  const day = funnelOf(memory.counters, nowMs, MS_PER_DAY);
+  const day = dayFunnel(memory.counters, Math.floor(nowMs / BUCKET_MS));
   const vetoes = Object.entries(day.vetoes);
   const vetoed = vetoes.reduce((sum, [, n]) => sum + n, 0);
   const filled = Math.max(0, day.orders - day.failed);

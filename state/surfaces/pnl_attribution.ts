@@ -23,6 +23,7 @@ import {
 } from "../../core/types.ts";
 import {
   count,
+  entriesOf,
   envelopeShape,
   fraction,
   iso,
@@ -200,7 +201,7 @@ function resultsByStrategy(close: Close): readonly Result[] {
 }
 
 function openLegs(published: Published): readonly Open[] {
-  return sortedEntries(published.memory.holdings).map(([, holding]) => {
+  return entriesOf(published.memory.holdings).map(([, holding]) => {
     const value = valueOf(published, holding);
     const { ticker, strategyId, side, entryPx } = holding;
     const usd = value === null ? null : signOf(side) * (value.markPx - entryPx) * value.qty;

@@ -1,15 +1,18 @@
 /** `positions_state.json` and `positions_ledger.json`: what the venue shows, and what is behind it. */
 import { z } from "zod";
-import { sortedEntries, sortedKeys } from "../../core/dict.ts";
+import { flawOf } from "../../core/credible.ts";
+import { sortedKeys } from "../../core/dict.ts";
 import { type Holding, unrealizedUsd } from "../../core/exits/ledger.ts";
 import type { Guard } from "../../core/exits/registry.ts";
 import { reconcileKeys } from "../../core/exits/status.ts";
 import type { Route } from "../../core/router/route.ts";
 import { unitsToNumber } from "../../core/increments.ts";
+import { remembered } from "../../core/remember.ts";
 import { type PositionKey, positionKey, signOf, type VenuePosition } from "../../core/types.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
 import {
   count,
+  entriesOf,
   envelopeShape,
   iso,
   isoOrNull,
@@ -87,9 +90,11 @@ function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
   const mark = view.mark(leg.ticker) ?? leg.mark;
   const qty = market === null ? null : signOf(leg.side) * unitsToNumber(leg.lots, market.lot);
   const apart = (problem: string) => ({ symbol: leg.ticker, side: leg.side, qty, problem });
-  if (qty === null) return apart("market_unknown");
-  if (leg.entryPx === null || !(leg.entryPx > 0)) return apart("entry_unknown");
-  if (mark === null || !(mark.px > 0)) return apart("mark_unknown");
+  const flaw = flawOf(leg, market);
+  if (flaw !== null || qty === null || leg.entryPx === null) return apart(flaw ?? "entry_unknown");
+  if (mark === null) return apart("mark_unknown");
+  const [unrealized_pnl, notional] = [(mark.px - leg.entryPx) * qty, Math.abs(qty) * mark.px];
+  if (!Number.isFinite(unrealized_pnl + notional)) return apart("not_finite");
   const held = memory.holdings[positionKey(leg.ticker, leg.side)];
   return {
     symbol: leg.ticker,
@@ -100,9 +105,9 @@ function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
     mark_price: mark.px,
     mark_ts: iso(mark.atMs),
     mark_stale: memory.pulse.nowMs - mark.atMs > MARK_STALE_MS,
-    unrealized_pnl: (mark.px - leg.entryPx) * qty,
+    unrealized_pnl,
     realized_pnl: held?.realizedUsd ?? null,
-    notional: Math.abs(qty) * mark.px,
+    notional,
     leverage: leg.leverage,
     ts: iso(account!.atMs),
     positionSide: run.positionMode === "hedge" ? leg.side : "BOTH" as const,
@@ -110,7 +115,7 @@ function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
   };
 }
 
-const Protective = z.strictObject({
+export const Protective = z.strictObject({
   client_order_id: z.string(),
   venue_id: z.string().nullable(),
   kind: z.enum(["stop_market", "algo", "quantity_stop"]),
@@ -122,7 +127,7 @@ const Protective = z.strictObject({
   checked_ts: maybeTime,
 });
 
-const Exit = z.strictObject({
+export const Exit = z.strictObject({
   state: z.enum(["idle", "armed", "partial", "done", "failed"]),
   reason: z.string().nullable(),
   intent_id: z.string().nullable(),
@@ -171,6 +176,8 @@ export const PositionsLedger = z.strictObject({
   metadata: z.strictObject({
     version: z.literal("v2"),
     entry_count: count,
+    /** Legs of the book that are set apart: something of them is not known. */
+    quarantined: z.array(z.strictObject({ position_key: key, problem: z.string() })),
     reconciliation: z.strictObject({
       missing_ledger_positions: Keys,
       ghost_ledger_entries: Keys,
@@ -183,10 +190,14 @@ export const PositionsLedger = z.strictObject({
 /** The engine's own book with its levels, stops and exits. */
 export function projectPositionsLedger(published: Published) {
   const { memory } = published;
-  const entries = sortedEntries(memory.holdings).map(([name, holding]) =>
-    entryOf(published, name, holding)
-  );
-  const levels = sortedEntries(memory.registry).map(([name, { levels: { slPx, tpPx } }]) =>
+  const entries: z.output<typeof Entry>[] = [];
+  const quarantined: { position_key: PositionKey; problem: string }[] = [];
+  for (const [name, holding] of entriesOf(memory.holdings)) {
+    const entry = entryOf(published, name, holding);
+    if (typeof entry === "string") quarantined.push({ position_key: name, problem: entry });
+    else entries.push(entry);
+  }
+  const levels = entriesOf(memory.registry).map(([name, { levels: { slPx, tpPx } }]) =>
     [name, { tp: positive(tpPx), sl: positive(slPx) }] as const
   );
   const lists = reconciliationOf(published);
@@ -197,6 +208,7 @@ export function projectPositionsLedger(published: Published) {
     metadata: {
       version: "v2" as const,
       entry_count: entries.length,
+      quarantined,
       reconciliation: {
         missing_ledger_positions: [...lists.missingLedger],
         ghost_ledger_entries: [...lists.ghostLedger],
@@ -214,11 +226,13 @@ export function shownKeys({ memory, account }: Published): readonly PositionKey[
 }
 
 /** Venue against book against registry, at this instant. */
-export function reconciliationOf(published: Published) {
+export const reconciliationOf = remembered(compare);
+
+function compare(published: Published) {
   const { memory } = published;
   const venue = shownKeys(published);
   const registry: Record<string, { slPx: number | null; tpPx: number | null }> = {};
-  for (const [name, { levels }] of sortedEntries(memory.registry)) registry[name] = levels;
+  for (const [name, { levels }] of entriesOf(memory.registry)) registry[name] = levels;
   const ledger: typeof registry = {};
   for (const name of Object.keys(memory.holdings)) {
     ledger[name] = registry[name] ?? { slPx: null, tpPx: null };
@@ -226,21 +240,27 @@ export function reconciliationOf(published: Published) {
   return reconcileKeys({ venue, ledger, registry });
 }
 
-function entryOf(published: Published, name: PositionKey, holding: Holding) {
+/** One leg of the book, or why it is set apart. */
+function entryOf(
+  published: Published,
+  name: PositionKey,
+  holding: Holding,
+): z.output<typeof Entry> | string {
   const { memory, view } = published;
   const guard: Guard | undefined = memory.registry[name];
   const market = view.market(holding.ticker);
+  if (market === null) return "market_unknown";
+  if (!Number.isFinite(holding.lots * holding.entryPx)) return "not_finite";
   const value = valueOf(published, holding);
   const slPx = positive(guard?.levels.slPx ?? null);
   const away = slPx === null || value === null
     ? null
     : signOf(holding.side) * (value.markPx - slPx);
-  const qty = market === null ? holding.lots : unitsToNumber(holding.lots, market.lot);
   return {
     position_key: name,
     symbol: holding.ticker,
     side: holding.side,
-    qty,
+    qty: unitsToNumber(holding.lots, market.lot),
     entry_price: holding.entryPx,
     tp: positive(guard?.levels.tpPx ?? null),
     sl: slPx,
@@ -254,9 +274,7 @@ function entryOf(published: Published, name: PositionKey, holding: Holding) {
     max_hold_s: seconds(guard?.levels.maxHoldMs ?? null),
     protective: protectiveOf(published, guard),
     exit: exitOf(published, guard),
-    unrealized_pnl: value === null || market === null
-      ? null
-      : unrealizedUsd(holding, value.markPx, market),
+    unrealized_pnl: value === null ? null : unrealizedUsd(holding, value.markPx, market),
     mark_price: value?.markPx ?? null,
     stop_distance_pct: away === null || value === null ? null : away / value.markPx,
     risk_at_stop_usd: away === null || value === null ? null : away * value.qty,
@@ -266,7 +284,8 @@ function entryOf(published: Published, name: PositionKey, holding: Holding) {
   };
 }
 
-function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
+/** The stop that should rest for a leg, as far as it is known; null without one. */
+export function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
   if (guard?.stop === null || guard === undefined) return null;
   const order = memory.orders[guard.stop.clientId];
   const market = view.market(guard.ticker);
@@ -284,7 +303,8 @@ function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
   };
 }
 
-function exitOf({ memory }: Published, guard: Guard | undefined) {
+/** How far a leg's exit has come. */
+export function exitOf({ memory }: Published, guard: Guard | undefined) {
   const exit = guard?.exit ?? null;
   const route = exit === null ? undefined : memory.routes[exit.routeId];
   return {
@@ -303,7 +323,8 @@ function stateOf(route: Route | undefined): "armed" | "partial" | "failed" {
   return route.filledLots > 0 ? "partial" : "armed";
 }
 
-function positive(value: number | null): number | null {
+/** A level as it is written: one at or below zero is none. */
+export function positive(value: number | null): number | null {
   return value !== null && value > 0 ? value : null;
 }
 

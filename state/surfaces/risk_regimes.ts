@@ -7,6 +7,9 @@ import {
   rangeBucket,
   rangeRegime,
 } from "../../core/regimes.ts";
+import type { Past } from "../../core/past.ts";
+import { remembered } from "../../core/remember.ts";
+import type { Rules } from "../../core/rules.ts";
 import { quantile } from "../../core/stats.ts";
 import { shrinkOf } from "../../core/seek.ts";
 import type { Ticker } from "../../core/types.ts";
@@ -41,17 +44,32 @@ export function regimeBlock({ world, past, rules }: Published): z.output<typeof 
   };
 }
 
-/** Short over long true range: the median of the universe and its word. */
+/**
+ * Short over long true range per symbol, each looked up once. Ranges are a function of the candles,
+ * of which there are more with each version.
+ */
+export const rangesOf = remembered((past: Past, _version: number) => {
+  const known = new Map<string, number | null>();
+  return (ticker: string): number | null => {
+    let ratio = known.get(ticker);
+    if (ratio === undefined) {
+      known.set(ticker, ratio = past.regimes.range(ticker as Ticker)?.ratio ?? null);
+    }
+    return ratio;
+  };
+});
+
+/** The median of the universe and its word. */
 export function rangeBlock({ past, rules }: Published) {
-  const ratios: number[] = [];
-  const symbols: string[] = [];
-  for (const ticker of Object.keys(rules.universe) as Ticker[]) {
-    const ratio = past.regimes.range(ticker)?.ratio ?? null;
-    if (ratio === null) continue;
-    ratios.push(ratio);
-    symbols.push(ticker);
-  }
-  const median = quantile(ratios, 0.5);
+  return blockOf(rangesOf(past, past.history.version), rules.universe);
+}
+
+const blockOf = remembered((
+  ratioOf: (ticker: string) => number | null,
+  universe: Rules["universe"],
+) => {
+  const symbols = Object.keys(universe).filter((ticker) => ratioOf(ticker) !== null);
+  const median = quantile(symbols.map((ticker) => ratioOf(ticker)!), 0.5);
   const regime = rangeRegime(median);
   return { atr_regime: regime, atr: { atr_regime: regime, median_ratio: median, symbols } };
-}
+});

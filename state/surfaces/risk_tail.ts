@@ -1,5 +1,6 @@
 /** The blocks `var` and `cvar` of `risk_snapshot.json`: the tails of the book as it stands. */
 import { z } from "zod";
+import { remembered } from "../../core/remember.ts";
 import { unitTail } from "../../core/risk/tail.ts";
 import { positionTail, valueAtRisk } from "../../core/risk/tail_numbers.ts";
 import { usableNavUsd } from "../../core/risk/check.ts";
@@ -35,7 +36,9 @@ export const CvarBlock = z.strictObject({
 });
 
 /** Value at risk of positions and entries under way; unmeasured symbols count with their floor. */
-export function varBlock({ world, rules }: Published): z.output<typeof VarBlock> {
+export const varBlock = remembered(varOf);
+
+function varOf({ world, rules }: Published): z.output<typeof VarBlock> {
   const { tail } = world;
   const { shortHistory, var: { limitFrac, confidence } } = rules.limits.tail;
   const head = {
@@ -69,7 +72,9 @@ export function varBlock({ world, rules }: Published): z.output<typeof VarBlock>
 }
 
 /** Expected shortfall of each symbol's position, net of both legs. */
-export function cvarBlock({ world, rules }: Published): z.output<typeof CvarBlock> {
+export const cvarBlock = remembered(cvarOf);
+
+function cvarOf({ world, rules }: Published): z.output<typeof CvarBlock> {
   const { tail: tailRules } = rules.limits;
   const { shortHistory, cvar: { limitFrac, confidence } } = tailRules;
   const navUsd = usableNavUsd(world);

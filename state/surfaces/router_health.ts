@@ -4,7 +4,10 @@ import { routingOfAll, routingOfWhole, type SymbolRouting } from "../../core/rou
 import type { FillFigures } from "../../core/router/fills.ts";
 import type { RouterPolicy } from "../../core/router/policy.ts";
 import type { Quality } from "../../core/router/quality.ts";
+import { remembered } from "../../core/remember.ts";
+import type { Dict } from "../../core/types.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
+import { lasting } from "../encode.ts";
 import {
   count,
   envelopeShape,
@@ -91,7 +94,8 @@ const Row = PerSymbol.extend({
     maker_first: z.boolean(),
     applied_ts: isoTime,
   }).nullable(),
-  updated_ts: isoTime,
+  /** When the symbol's record last changed: its figures are those of the whole minute. */
+  updated_ts: maybeTime,
 });
 
 const SymbolStats = z.strictObject({
@@ -150,18 +154,13 @@ export function projectRouterHealth(published: Published) {
   const { memory, rules, world } = published;
   const updated_ts = iso(memory.pulse.nowMs);
   const isDefensive = world.mode.mode === "DEFENSIVE";
-  const all = Object.entries(routingOfAll(published, { isDefensive }));
+  const rows = rowsOf(routingOfAll(published, { isDefensive }));
   const global = globalRow(published);
-  const rows = all.map(([ticker, routing]) => listRow(ticker, routing, updated_ts));
-  const rated = (quality: string) => all.filter(([, { policy }]) => policy.quality === quality);
-  const labelled = (label: string) => rows.filter((row) => row.label === label).length;
   return {
     router_health_score: global.quality_score,
     router_health: {
       global,
-      per_symbol: Object.fromEntries(
-        all.map(([ticker, routing]) => [ticker, symbolRow(ticker, routing)]),
-      ),
+      per_symbol: rows.perSymbol,
       meta: {
         window_seconds: rules.quality.windowMs / MS_PER_SECOND,
         from_ts: windowFrom(published, rules.quality.windowMs || null),
@@ -172,12 +171,32 @@ export function projectRouterHealth(published: Published) {
     global,
     summary: {
       updated_ts,
-      count: rows.length,
+      ...rows.summary,
+      maker_first_enabled: rules.router.makerFirst,
+    },
+    symbols: rows.list,
+    per_symbol: rows.list,
+    symbol_stats: rows.stats,
+  };
+}
+
+/** What is said of each symbol: made once for as long as no symbol's routing changes. */
+const rowsOf = remembered((all: Dict<SymbolRouting>) => {
+  const routed = Object.entries(all);
+  const list = lasting(routed.map(([ticker, routing]) => listRow(routing, ticker)));
+  const rated = (quality: string) => list.filter((row) => row.quality === quality).length;
+  const labelled = (label: string) => list.filter((row) => row.label === label).length;
+  return {
+    list,
+    perSymbol: mapped(routed, symbolRow),
+    stats: mapped(routed, statsRow),
+    summary: {
+      count: list.length,
       quality_counts: {
-        good: rated("good").length,
-        ok: rated("ok").length,
-        degraded: rated("degraded").length,
-        broken: rated("broken").length,
+        good: rated("good"),
+        ok: rated("ok"),
+        degraded: rated("degraded"),
+        broken: rated("broken"),
       },
       label_counts: {
         strong: labelled("STRONG"),
@@ -185,13 +204,18 @@ export function projectRouterHealth(published: Published) {
         weak: labelled("WEAK"),
         unknown: labelled("UNKNOWN"),
       },
-      maker_first_enabled: rules.router.makerFirst,
-      maker_off_count: rows.filter(({ maker_first }) => !maker_first).length,
+      maker_off_count: list.filter(({ maker_first }) => !maker_first).length,
     },
-    symbols: rows,
-    per_symbol: rows,
-    symbol_stats: Object.fromEntries(all.map(([ticker, routing]) => [ticker, statsRow(routing)])),
   };
+});
+
+function mapped<T>(
+  routed: readonly [string, SymbolRouting][],
+  rowOf: (routing: SymbolRouting, ticker: string) => T,
+): Record<string, T> {
+  return lasting(Object.fromEntries(
+    routed.map(([ticker, routing]) => [ticker, rowOf(routing, ticker)] as const),
+  ));
 }
 
 function globalRow(published: Published) {
@@ -231,11 +255,11 @@ function scoreFields(quality: Quality) {
   };
 }
 
-function symbolRow(
-  ticker: string,
+const symbolRow = remembered((
   { record, figures, bucket, effectiveness, quality }: SymbolRouting,
-) {
-  return {
+  ticker: string,
+) => {
+  return lasting({
     symbol: ticker,
     ...scoreFields(quality),
     avg_slippage_bps: figures.slippageBps,
@@ -251,14 +275,14 @@ function symbolRow(
     router_bucket: bucket,
     total_notional: figures.usd,
     event_count: figures.count,
-  };
-}
+  });
+});
 
-function listRow(ticker: string, routing: SymbolRouting, updated_ts: string) {
+const listRow = remembered((routing: SymbolRouting, ticker: string) => {
   const { effectiveness, policy, record: { tuned } } = routing;
-  const row = symbolRow(ticker, routing);
+  const row = symbolRow(routing, ticker);
   const facts = policyFields(policy);
-  return {
+  return lasting({
     ...row,
     latency_ms: row.avg_latency_ms,
     maker_fill_rate: effectiveness.makerFillFrac,
@@ -278,12 +302,26 @@ function listRow(ticker: string, routing: SymbolRouting, updated_ts: string) {
       maker_first: tuned.makerFirst,
       applied_ts: iso(tuned.atMs),
     },
-    updated_ts,
-  };
+    updated_ts: isoOrNull(changedMs(routing)),
+  });
+});
+
+/** When the record that a row is made of last changed; null: it never did. */
+function changedMs({ figures, record: { totals, tuned, slippage } }: SymbolRouting): number | null {
+  const times = [
+    figures.lastFillMs,
+    totals.lastOrderMs,
+    totals.lastFillMs,
+    slippage?.lastMs ?? null,
+    tuned?.atMs ?? null,
+  ];
+  return times.reduce(latest, null);
 }
 
-function statsRow({ record: { totals }, figures, reliability, policy }: SymbolRouting) {
-  return {
+const statsRow = remembered((
+  { record: { totals }, figures, reliability, policy }: SymbolRouting,
+) => {
+  return lasting({
     maker_reliability: reliability,
     avg_slippage_bps: figures.slippageBps,
     last_ts: isoOrNull(totals.lastOrderMs),
@@ -302,8 +340,8 @@ function statsRow({ record: { totals }, figures, reliability, policy }: SymbolRo
     maker_usd: totals.makerUsd,
     fees_usd: totals.feesUsd,
     shortfall_usd: totals.shortfallUsd,
-  };
-}
+  });
+});
 
 function policyFields({ makerFirst, bias, quality, reason, offsetBps }: RouterPolicy) {
   return { maker_first: makerFirst, taker_bias: bias, quality, reason, offset_bps: offsetBps };

@@ -9,6 +9,7 @@ import { unitsToNumber } from "../../core/increments.ts";
 import type { Memory } from "../../core/memory.ts";
 import type { MarketView } from "../../core/ports.ts";
 import type { Past } from "../../core/past.ts";
+import { remembered } from "../../core/remember.ts";
 import type { World } from "../../core/risk/check.ts";
 import type { PositionMode } from "../../core/router/position_side.ts";
 import type { Rules } from "../../core/rules.ts";
@@ -19,7 +20,7 @@ export const ENVS = ["sim", "paper", "testnet", "live"] as const;
 export type Env = (typeof ENVS)[number];
 export type Owner = "executor" | "mirror";
 /** How often a surface is written, which says how old it may be. */
-export type Cadence = "loop" | "mirror" | "intel";
+export type Cadence = "loop" | "mirror" | "intel" | "change";
 
 export const isoTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 export const maybe = z.number().nullable();
@@ -91,6 +92,12 @@ export type LoopFacts = {
   readonly p99Ms: number | null;
   readonly faults: readonly StageFault[];
   readonly surfaces: Readonly<Record<string, SurfaceFact>>;
+  /** Figures of what is published now that were no finite number and read null. */
+  readonly nonfiniteCount: number;
+  /** Log files whose torn last line was cut off at the start. */
+  readonly tornFiles: readonly string[];
+  /** Rows of the execution logs that lacked a field and went to `invalid_events.jsonl`. */
+  readonly invalidRowsCount: number;
   readonly stopRequested: boolean;
   /** True for the last word of a run. */
   readonly ended: boolean;
@@ -134,14 +141,26 @@ export type Surface<O extends Owner = Owner, S extends z.ZodType = z.ZodType> = 
   readonly schema: S;
 };
 
-/** Engine time as it is written. */
+/** The rows of one reading tell the same few instants again and again. */
+const texts = new Map<number, string>();
+const TEXTS_MAX = 1_024;
+
+/** An instant as it is written. */
 export function iso(ms: number): string {
-  return new Date(ms).toISOString();
+  let text = texts.get(ms);
+  if (text === undefined) {
+    if (texts.size >= TEXTS_MAX) texts.clear();
+    texts.set(ms, text = new Date(ms).toISOString());
+  }
+  return text;
 }
 
 export function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : iso(ms);
 }
+
+/** The entries of a book in the order of their keys, sorted once. */
+export const entriesOf = remembered(sortedEntries) as typeof sortedEntries;
 
 export type LegValue = {
   readonly markPx: number;
@@ -171,12 +190,14 @@ export type Exposure = {
 };
 
 /** What is held, at marks. Null when a leg has no price: a part is not the whole. */
-export function exposureOf(published: Published): Exposure {
+export const exposureOf = remembered(sumUp);
+
+function sumUp(published: Published): Exposure {
   const { memory, rules } = published;
   const perSymbol: Record<string, number> = {};
   const perTier: Record<string, number> = {};
   let [gross, net, largest, known] = [0, 0, 0, memory.pulse.accountMs !== null];
-  for (const [, holding] of sortedEntries(memory.holdings)) {
+  for (const [, holding] of entriesOf(memory.holdings)) {
     const value = valueOf(published, holding);
     if (value === null) {
       known = false;

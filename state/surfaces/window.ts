@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { dayStartMs } from "../../core/nav.ts";
-import { MS_PER_SECOND } from "../../core/units.ts";
+import { remembered } from "../../core/remember.ts";
+import { MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { count, iso, isoTime, type Published } from "./surface.ts";
 
 export const Window = z.strictObject({
@@ -31,28 +32,35 @@ export function windowOf(
   return { window_s: windowMs / MS_PER_SECOND, from_ts: windowFrom(books, windowMs), n };
 }
 
+/** When each of the kept positions closed, in order. */
+const closeTimes = remembered((closes: Published["memory"]["closes"]) =>
+  Float64Array.from(Object.values(closes), ({ closedMs }) => closedMs).sort()
+);
+
 /** A window over closed positions; null is all that are kept, the newest ones. */
 export function closesWindow(books: Books, windowMs: number | null): z.output<typeof Window> {
   const { memory: { closes, pulse, startedMs }, rules } = books;
   const cutMs = windowMs === null ? -Infinity : pulse.nowMs - windowMs;
-  let [n, oldestMs, keptCount] = [0, Infinity, 0];
-  for (const { closedMs } of Object.values(closes)) {
-    keptCount += 1;
-    oldestMs = Math.min(oldestMs, closedMs);
-    if (closedMs > cutMs) n += 1;
-  }
-  const isCut = keptCount >= rules.loop.keepClosesCount;
-  const fromMs = Math.max(startedMs, cutMs, isCut ? oldestMs : startedMs);
+  const times = closeTimes(closes);
+  const before = times.findLastIndex((closedMs) => closedMs <= cutMs) + 1;
+  const isCut = times.length >= rules.loop.keepClosesCount;
+  const fromMs = Math.max(startedMs, cutMs, isCut ? times[0] ?? startedMs : startedMs);
   return {
     window_s: windowMs === null ? null : windowMs / MS_PER_SECOND,
     from_ts: iso(fromMs),
-    n,
+    n: times.length - before,
   };
 }
 
+/** Every zone's midnight is at a quarter of an hour: within one, the day began when it did. */
+const QUARTER_MS = 15 * MS_PER_MINUTE;
+const dayBegan = remembered(({ zone }: Books["rules"]["nav"], quarter: number) =>
+  dayStartMs(quarter * QUARTER_MS, zone)
+);
+
 /** The account's day so far. */
-export function todayWindow(books: Books): z.output<typeof Window> {
-  const { pulse: { nowMs } } = books.memory;
-  const beganMs = Math.min(dayStartMs(nowMs, books.rules.nav.zone), nowMs - 1);
-  return closesWindow(books, nowMs - beganMs);
+export function todayWindow({ memory, rules }: Books): z.output<typeof Window> {
+  const { nowMs } = memory.pulse;
+  const beganMs = Math.min(dayBegan(rules.nav, Math.floor(nowMs / QUARTER_MS)), nowMs - 1);
+  return closesWindow({ memory, rules }, nowMs - beganMs);
 }

@@ -33,6 +33,24 @@ export type Recorded = {
 
 /** Plays half a day and keeps its busiest and its last quiet tick. */
 export async function record(): Promise<Recorded> {
+  let busy: Moment | null = null;
+  let quiet: Moment | null = null;
+  const { rules, past } = await play({ hours: HOURS }, (moment) => {
+    const { before, decision } = moment;
+    // With a position in doubt the gate refuses everything at its first check.
+    const isKnown = before.pulse.accountOk && Object.keys(before.differences).length === 0;
+    if (isKnown && weight(moment) >= weight(busy)) busy = moment;
+    const nothing = decision.events.length === 0 && decision.commands.length === 0;
+    if (nothing && Object.keys(before.holdings).length > 2) quiet = moment;
+  });
+  return { rules, past, busy: busy!, quiet: quiet! };
+}
+
+/** Plays hours of a simulated market and shows every tick of it. */
+export async function play(
+  { hours }: { hours: number },
+  onTick: (moment: Moment, around: { rules: Rules; past: Past }) => void,
+): Promise<{ rules: Rules; past: Past }> {
   const config = swarmConfig();
   const feed = new SyntheticFeed({ seed: SEED, historyDays: 3, anchors: [], nowMs: null });
   const { baseMs, tickers, startMs } = feed;
@@ -59,23 +77,16 @@ export async function record(): Promise<Recorded> {
     gap: false,
     pace: () => Promise.resolve(),
   });
-  let busy: Moment | null = null;
-  let quiet: Moment | null = null;
-  for (let nowMs = startMs; nowMs < startMs + HOURS * 3_600_000;) {
+  for (let nowMs = startMs; nowMs < startMs + hours * 3_600_000;) {
     const seen = (await venue.observe())!;
     const before = engine.memory;
     const decision = engine.decide(seen);
     ({ nowMs } = seen);
-    const moment = { before, seen, decision };
-    // With a position in doubt the gate refuses everything at its first check.
-    const isKnown = before.pulse.accountOk && Object.keys(before.differences).length === 0;
-    if (isKnown && weight(moment) >= weight(busy)) busy = moment;
-    const nothing = decision.events.length === 0 && decision.commands.length === 0;
-    if (nothing && Object.keys(before.holdings).length > 2) quiet = moment;
+    onTick({ before, seen, decision }, { rules, past });
     await venue.submit(decision.commands);
     await venue.wait(wakeOf(decision.memory));
   }
-  return { rules, past, busy: busy!, quiet: quiet! };
+  return { rules, past };
 }
 
 function weight(moment: Moment | null): number {

@@ -1,7 +1,10 @@
 /** Makes every surface from a tick, as the publisher does, and holds it against its schema. */
+import type { Memory } from "../../core/memory.ts";
 import { worldOf } from "../../core/world.ts";
+import { encode } from "../../state/encode.ts";
+import { disagreements } from "../../state/surfaces/agreement.ts";
 import { EXECUTOR_SURFACES, PROJECTIONS, SURFACES } from "../../state/surfaces/mod.ts";
-import type { Published } from "../../state/surfaces/surface.ts";
+import type { Envelope, Published } from "../../state/surfaces/surface.ts";
 import type { Tick } from "./run.ts";
 
 const RUN: Published["run"] = {
@@ -42,6 +45,9 @@ export function publishedOf(
       p99Ms: 1,
       faults: [],
       surfaces: {},
+      nonfiniteCount: 0,
+      tornFiles: [],
+      invalidRowsCount: 0,
       stopRequested: false,
       ended: false,
       overrunsCount: 0,
@@ -51,27 +57,34 @@ export function publishedOf(
   };
 }
 
-/** A sentence when a surface breaks its schema, else null. */
-export function CHECKER_SURFACES(tick: Tick): string | null {
-  const { memory } = tick;
-  const published = publishedOf(tick);
-  const envelope = {
+/** The envelope of a tick's surfaces. */
+export function envelopeOf({ pulse }: Pick<Memory, "pulse">): Envelope {
+  return {
     schema_version: 1,
-    updated_ts: new Date(memory.pulse.nowMs).toISOString(),
-    seq: memory.pulse.seq,
+    updated_ts: new Date(pulse.nowMs).toISOString(),
+    seq: pulse.seq,
     run_id: RUN.runId,
     env: RUN.env,
     writer: "executor",
     wall_ts: new Date(0).toISOString(),
     speed: 0,
   };
+}
+
+/** A sentence when a surface breaks its schema or contradicts another, else null. */
+export function CHECKER_SURFACES(tick: Tick): string | null {
+  const published = publishedOf(tick);
+  const envelope = envelopeOf(tick.memory);
+  const told: Record<string, unknown> = {};
   for (const name of EXECUTOR_SURFACES) {
-    const text = JSON.stringify({ ...envelope, ...PROJECTIONS[name](published) });
+    const { text, droppedCount } = encode({ ...envelope, ...PROJECTIONS[name](published) });
+    if (droppedCount > 0) return `${name}: ${droppedCount} figures are no finite number`;
     const parsed = SURFACES[name].schema.safeParse(JSON.parse(text));
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       return `${name}: ${issue!.path.join(".")}: ${issue!.message}`;
     }
+    told[name] = parsed.data;
   }
-  return null;
+  return disagreements(told)[0] ?? null;
 }
