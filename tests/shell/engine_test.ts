@@ -13,7 +13,11 @@ function engineWith(changed: Rules, { protectOnly = false } = {}) {
   const faults: Fault[] = [];
   const blank = blankMemory("abcdef", T0);
   const engine = new Engine({
-    memory: { ...blank, holdings: { "BTCUSDT:LONG": holding() } },
+    memory: {
+      ...blank,
+      pulse: { ...blank.pulse, phase: "run" },
+      holdings: { "BTCUSDT:LONG": holding() },
+    },
     rules: changed,
     past: new Past({ baseMs: 60_000, framesMs: [900_000], rules: SHIPPED }),
     protectOnly,
