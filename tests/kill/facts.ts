@@ -5,6 +5,7 @@
 import type { Holding } from "../../core/exits/ledger.ts";
 import { blankMemory, type Memory, VOLATILE } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
+import { signOf } from "../../core/types.ts";
 import type { LedgerRow, Recovered } from "../../core/venues/sim_state.ts";
 import { recover } from "../../state/checkpoint.ts";
 import type { JournalRow } from "../../state/journal.ts";
@@ -202,8 +203,24 @@ export function regressions(before: Memory | null, after: Memory | null): readon
   for (const [reason, n] of Object.entries(before.counters.byReason)) {
     grows(`vetoes ${reason}`, n, after.counters.byReason[reason] ?? 0);
   }
+  found.push(...movedLevels(before, after));
   if (before.startedMs !== after.startedMs) found.push("the first start moved");
   return found;
+}
+
+/** A leg's stop only gets tighter and its best price only better, whoever remembers them. */
+function movedLevels(before: Memory, after: Memory): string[] {
+  return (Object.keys(before.registry) as (keyof Memory["registry"])[]).flatMap((key) => {
+    const [was, is] = [before.registry[key]!, after.registry[key]];
+    if (is === undefined || is.episodeId !== was.episodeId) return [];
+    const ahead = signOf(was.side);
+    const isWider = ahead * ((is.levels.slPx ?? -Infinity) - (was.levels.slPx ?? -Infinity)) < 0;
+    const isWorse = ahead * (is.bestPx - was.bestPx) < 0;
+    return [
+      ...(isWider ? [`${key}: stop went from ${was.levels.slPx} to ${is.levels.slPx}`] : []),
+      ...(isWorse ? [`${key}: best price went from ${was.bestPx} to ${is.bestPx}`] : []),
+    ];
+  });
 }
 
 type Fill = Extract<JournalRow["events"][number], { kind: "order_fill" }>;

@@ -21,6 +21,7 @@ import {
   settledViolations,
   violationsOf,
 } from "./facts.ts";
+import { protectionOf, type Span } from "./protection.ts";
 import { type Place, PLACES } from "./slow_disk.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
@@ -47,6 +48,8 @@ export type KillTotals = {
   readonly stopsWhileDead: number;
   readonly quotesTakenBack: number;
   readonly tornFiles: number;
+  /** The longest time a leg was without a resting stop while a process was alive. */
+  readonly nakedLongestMs: number;
   readonly violations: readonly string[];
 };
 
@@ -108,6 +111,7 @@ export async function killRepeatedly(
   >;
   const violations: string[] = [];
   let [stopsWhileDead, quotesTakenBack, tornFiles] = [0, 0, 0];
+  const dead: Span[] = [];
   let last: Facts | null = null;
   for (let n = 1; n <= count && violations.length === 0; n++) {
     const place = await killOne(dir, Math.round(chance(seed, n, 1) * LIFE_MS));
@@ -124,6 +128,7 @@ export async function killRepeatedly(
     last = facts;
     if (violations.length > 0) break;
     const alone = await goOnAlone(dir, Math.round(chance(seed, n, 2) ** 3 * DOWN_MAX_MS));
+    if (alone.span !== null) dead.push(alone.span);
     stopsWhileDead += alone.stops;
     quotesTakenBack += alone.quotes;
     violations.push(...alone.violations.map((text) => `after kill ${n}: ${text}`));
@@ -131,8 +136,11 @@ export async function killRepeatedly(
   }
   if (violations.length === 0) violations.push(...await settle(dir));
   const facts = await factsOf(dir);
+  const protection = protectionOf(facts.ledger, dead);
+  violations.push(...protection.violations);
   return {
     kills: count,
+    nakedLongestMs: protection.longestMs,
     places,
     fills: fillsOf(facts.journal).length,
     stopsWhileDead,
@@ -176,10 +184,12 @@ async function tornIn(dir: string): Promise<number> {
 export async function goOnAlone(
   dir: string,
   downMs: number,
-): Promise<{ stops: number; quotes: number; violations: readonly string[] }> {
+): Promise<
+  { stops: number; quotes: number; span: Span | null; violations: readonly string[] }
+> {
   const { venueLedger } = layoutOf(dir);
   const recovered = await recoverVenue(venueLedger);
-  if (recovered === null) return { stops: 0, quotes: 0, violations: [] };
+  if (recovered === null) return { stops: 0, quotes: 0, span: null, violations: [] };
   const { config } = await readConfig({
     given: `${dir}/config`,
     besideBinary: null,
@@ -224,7 +234,8 @@ export async function goOnAlone(
   const violations = downMs >= DEAD_MAN_MS && left.length > 0
     ? [`quotes rest after ${downMs} ms alone: ${left.join(", ")}`]
     : [];
-  return { stops: stops.length, quotes: quotesBefore.length - left.length, violations };
+  const span = { fromMs: state.nowMs, toMs: after.nowMs };
+  return { stops: stops.length, quotes: quotesBefore.length - left.length, span, violations };
 }
 
 /** Orders that are there to trade, not to protect. */
@@ -267,6 +278,7 @@ export function renderKills(totals: KillTotals): string {
     ...Object.entries(places).map(([place, n]) =>
       `  ${place.padEnd(width)} ${String(n).padStart(4)} ${"#".repeat(Math.ceil(n / kills * 60))}`
     ),
+    `longest without a resting stop while a process was alive: ${totals.nakedLongestMs} ms`,
     violations.length === 0 ? "violations: none" : "violations:",
     ...violations.map((text) => `  ${text}`),
   ].join("\n");
