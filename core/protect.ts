@@ -5,8 +5,8 @@
 import { absorb } from "./absorb.ts";
 import { attentionOf } from "./attention.ts";
 import { flawedLegs } from "./credible.ts";
+import { deadManDeadlines, holdDeadMan } from "./dead_man.ts";
 import { countTick, sinceWhen } from "./diagnostics.ts";
-import { sortedKeys } from "./dict.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { dayOf, updateNav } from "./nav.ts";
@@ -17,9 +17,9 @@ import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
 import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
 import { moveRoutes } from "./routes.ts";
-import { isSettled, orderDeadlineMs } from "./router/orders.ts";
+import { orderDeadlineMs } from "./router/orders.ts";
 import { meetStrangers, strangerDeadlines } from "./strangers.ts";
-import type { StorageFault, Ticker } from "./types.ts";
+import type { StorageFault } from "./types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import {
   checkResting,
@@ -32,8 +32,6 @@ import {
 } from "./upkeep.ts";
 import { begin, change, finish, type Step, type StepInput, tendOrders, type Work } from "./work.ts";
 
-/** The dead-man switch is renewed this many times within its timeout. */
-const DEAD_MAN_BEATS = 3;
 /** Every zone's midnight is at a quarter of an hour. */
 const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
 /** Who has paused entries when the exchange's refusals say that none would be taken. */
@@ -160,31 +158,6 @@ function heedRefusals(work: Work): void {
   }
 }
 
-/**
- * While quotes rest, the venue is told again and again that somebody is here; when the process
- * dies it takes them back by itself. Protective stops are not quotes and stay.
- */
-function holdDeadMan(work: Work): void {
-  const { memory, rules, seen } = work;
-  const { deadManMs: timeoutMs } = rules.router;
-  const resting = new Set<Ticker>();
-  for (const order of Object.values(memory.orders)) {
-    if (order.tif === "GTX" && !isSettled(order)) resting.add(order.ticker);
-  }
-  const renewed: Record<string, number> = {};
-  for (const ticker of [...resting].toSorted()) {
-    const lastMs = memory.pulse.deadManMs[ticker];
-    const due = lastMs === undefined || seen.nowMs - lastMs >= timeoutMs / DEAD_MAN_BEATS;
-    if (due) work.commands.push({ kind: "dead_man", ticker, timeoutMs });
-    renewed[ticker] = due ? seen.nowMs : lastMs;
-  }
-  for (const ticker of sortedKeys(memory.pulse.deadManMs)) {
-    if (renewed[ticker] !== undefined) continue;
-    work.commands.push({ kind: "dead_man", ticker: ticker as Ticker, timeoutMs: 0 });
-  }
-  change(work, { pulse: { ...work.memory.pulse, deadManMs: renewed } });
-}
-
 /** Counts what happened, notes what needs attention, and says when to be woken. */
 function settle(work: Work): void {
   const { seen, events } = work;
@@ -216,9 +189,7 @@ export function wakeAt(work: Work): number {
     ...upkeepDeadlines(work),
     ...Object.values(memory.orders).map((order) => orderDeadlineMs(order, rules.router)),
     ...Object.values(memory.routes).map((route) => routeDeadlineMs(route, rules.router)),
-    ...Object.values(memory.pulse.deadManMs).map((ms) =>
-      ms + rules.router.deadManMs / DEAD_MAN_BEATS
-    ),
+    ...deadManDeadlines(work),
     ...Object.values(memory.flips).map(({ untilMs }) => untilMs),
     ...strangerDeadlines(memory),
     phaseDeadlineMs(memory),

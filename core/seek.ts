@@ -3,6 +3,7 @@
  * adds risk, so the shell may drop it as a whole; what `protect` decided stands without it.
  */
 import { beginFlip, type EndedFlips, oppositeOf, takeFlips } from "./flips.ts";
+import { holdDeadMan } from "./dead_man.ts";
 import { decisionOf, type Occasion, type Outcome, type Wish } from "./decisions.ts";
 import { countTick } from "./diagnostics.ts";
 import type { VetoEvent } from "./events.ts";
@@ -81,6 +82,7 @@ export function shrinkOf({ past, rules }: Pick<Work, "past" | "rules">, world: W
 function between(work: Work, flips: EndedFlips): void {
   const { seen: { market, nowMs }, past, rules } = work;
   concludeFlips(work, flips, worldOf(work.memory, { market, past, rules }));
+  holdDeadMan(work);
   const { counters } = work.memory;
   change(work, { counters: countTick(counters, { nowMs, signals: 0, events: work.events }) });
   change(work, { pulse: { ...work.memory.pulse, wakeMs: wakeAt(work) } });
@@ -180,6 +182,7 @@ function tune(work: Work, { mode: { mode } }: World): void {
 }
 
 function conclude(work: Work, signals: number): void {
+  holdDeadMan(work);
   const { seen, rules, events } = work;
   const { nowMs } = seen;
   const counters = countTick(work.memory.counters, { nowMs, signals, events });

@@ -34,12 +34,19 @@ export class SimExchange {
     return this.#desk;
   }
 
-  /** Takes commands; they arrive after a latency. */
+  /**
+   * Takes commands; they arrive after a latency. A client awaits the answer to a dead-man switch
+   * before it sends what comes after it.
+   */
   send(commands: readonly Command[]): void {
     let { commandCount, arrivals } = this.#desk.state;
+    let notBeforeMs = 0;
     for (const what of commands) {
       commandCount += 1;
-      arrivals = [...arrivals, this.#desk.inFlight(what, commandCount, 51)];
+      const sent = this.#desk.inFlight(what, commandCount, 51);
+      const arrival = { ...sent, atMs: Math.max(sent.atMs, notBeforeMs) };
+      if (what.kind === "dead_man" && what.timeoutMs > 0) notBeforeMs = arrival.atMs;
+      arrivals = [...arrivals, arrival];
     }
     this.#desk.patch({ commandCount, arrivals: arrivals.toSorted(byTime) });
   }
@@ -185,7 +192,15 @@ export class SimExchange {
     const { px: level, falling } = alert;
     const px = this.#desk.paths.pxAt(ticker, nowMs);
     if (px === null || (falling ? px <= level : px >= level)) return null;
-    return firstCrossMs(this.#desk.paths, { ticker, level, falling, fromMs: nowMs, toMs });
+    const crossMs = firstCrossMs(this.#desk.paths, {
+      ticker,
+      level,
+      falling,
+      fromMs: nowMs,
+      toMs,
+    });
+    // A price a hair away from its level reaches it in the next millisecond: time must go on.
+    return crossMs === null ? null : Math.max(crossMs, nowMs + 1);
   }
 
   /** A stop or a target becomes a market order for whatever its leg holds now. */

@@ -91,8 +91,9 @@ function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
   const qty = market === null ? null : signOf(leg.side) * unitsToNumber(leg.lots, market.lot);
   const apart = (problem: string) => ({ symbol: leg.ticker, side: leg.side, qty, problem });
   const flaw = flawOf(leg, market);
-  if (flaw !== null || qty === null || leg.entryPx === null) return apart(flaw ?? "entry_unknown");
-  if (mark === null) return apart("mark_unknown");
+  const isPriced = leg.entryPx !== null && leg.entryPx > 0;
+  if (flaw !== null || qty === null || !isPriced) return apart(flaw ?? "entry_unknown");
+  if (mark === null || !(mark.px > 0)) return apart("mark_unknown");
   const [unrealized_pnl, notional] = [(mark.px - leg.entryPx) * qty, Math.abs(qty) * mark.px];
   if (!Number.isFinite(unrealized_pnl + notional)) return apart("not_finite");
   const held = memory.holdings[positionKey(leg.ticker, leg.side)];

@@ -130,3 +130,20 @@ Deno.test("what has been reached goes off once, and again only from the other si
   assert.ok(first > 0 && first < HOUR);
   assert.equal(await wait(60_500), HOUR, "the price stays beyond it, or comes back from above");
 });
+
+Deno.test("time goes on at every wake, however near to its level a price is", async () => {
+  const venue = played({ low: 59_500, high: 61_000, close: 60_000 }, 1);
+  const { paths } = venue.exchange.desk;
+  for (let step = 1; step < 400; step++) {
+    const nowMs = venue.exchange.desk.state.nowMs;
+    const px = paths.pxAt(BTC, nowMs)!;
+    const alerts = [1e-12, 1e-9, -1e-12, -1e-9].map((hair) => ({
+      kind: "level" as const,
+      ticker: BTC,
+      px: px * (1 + hair),
+      falling: hair < 0,
+    }));
+    await venue.wait({ untilMs: T0 + HOUR, alerts });
+    assert.ok(venue.exchange.desk.state.nowMs > nowMs, `step ${step} stands still at ${nowMs}`);
+  }
+});

@@ -197,13 +197,20 @@ Deno.test("a flip asks the gate first, then closes the old leg, then asks again"
   assert.deepEqual(late.memory.flips, {});
 });
 
+Deno.test("the dead-man switch is set before the quote leaves that it is for", () => {
+  const { commands } = dip({});
+  const kinds = commands.map(({ kind }) => kind);
+  assert.ok(kinds.includes("place"));
+  assert.equal(kinds[0], "dead_man");
+});
+
 Deno.test("while an order of the symbol is unresolved nothing more is opened in it", () => {
   const lost = order({ state: "unknown", clientId: "c-9", ownerId: "r:old", effect: "close" });
   const { vetoes, commands } = dip({ orders: { "c-9": lost } });
   assert.deepEqual(vetoes.map(({ reason, gate }) => [reason, gate]), [
     ["order_unresolved", "one_outcome_at_a_time"],
   ]);
-  assert.deepEqual(commands, []);
+  assert.deepEqual(commands.filter(({ kind }) => kind === "place"), []);
   const stop = { ...lost, closePosition: true };
   assert.deepEqual(dip({ orders: { "c-9": stop } }).vetoes, [], "a stop opens nothing");
   const closing = route({ id: "r:x", effect: "close", exitReason: "sl", levels: null });
