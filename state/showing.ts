@@ -73,13 +73,16 @@ export class Showing {
     this.#writer.commit();
   }
 
-  /** Of the rarely made ones one at a time: none of them is worth a late tick. */
+  /**
+   * Of the rarely made ones one at a time, the one that has waited longest: none of them is worth a
+   * late tick, and none waits for ever where every one is always due.
+   */
   #due(nowMs: number, all: boolean): readonly Made[] {
     const names = EXECUTOR_SURFACES.filter((name) => name !== LAST);
     const isRare = (name: Made) => SURFACES[name].cadence === "intel";
-    const rare = names.filter((name) =>
-      isRare(name) && (all || nowMs - (this.#madeMs.get(name) ?? -Infinity) >= INTEL_MS)
-    );
+    const madeMs = (name: Made) => this.#madeMs.get(name) ?? -Infinity;
+    const rare = names.filter((name) => isRare(name) && (all || nowMs - madeMs(name) >= INTEL_MS))
+      .toSorted((a, b) => madeMs(a) - madeMs(b));
     const isNew = rare.some((name) => !this.#madeMs.has(name));
     const now = all || isNew ? rare : rare.slice(0, 1);
     for (const name of now) this.#madeMs.set(name, nowMs);

@@ -106,6 +106,22 @@ Deno.test("a surface that cannot be made keeps its last text, is flagged, and ha
   }
 });
 
+Deno.test("where every rare surface is always due, each has its turn", async () => {
+  const { store, show } = stage();
+  const published = await moment();
+  const rare = EXECUTOR_SURFACES.filter((name) => SURFACES[name].cadence === "intel");
+  const { pulse } = published.memory;
+  for (let publish = 0; publish <= 2 * rare.length; publish++) {
+    const nowMs = pulse.nowMs + publish * 3_600_000;
+    const memory = { ...published.memory, pulse: { ...pulse, nowMs, seq: pulse.seq + publish } };
+    show({ ...published, memory });
+    for (const name of rare) {
+      const age = pulse.seq + publish - store.get(name)!.seq;
+      assert.ok(age < rare.length, `${name} has waited for ${age} publishes`);
+    }
+  }
+});
+
 Deno.test("a figure that is no number reads null in text and value, and is counted", async () => {
   const { store, faults, show } = stage();
   const published = await moment();
