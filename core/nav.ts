@@ -19,7 +19,6 @@ import {
 import type { Account, Dict, Reading } from "./types.ts";
 import {
   type Circuit,
-  type DrawdownMemory,
   type DrawdownState,
   isFlapping,
   judgeDrawdown,
@@ -27,6 +26,14 @@ import {
   lossFrac,
 } from "./drawdown.ts";
 import type { EngineEvent } from "./events.ts";
+import {
+  type Baselines,
+  baselinesOf,
+  type EarlyStep,
+  isEarly,
+  noteStep,
+  shift,
+} from "./transfers.ts";
 
 /** Assets that count one to one as US dollars. */
 export const PAR_ASSETS: readonly string[] = ["USDT", "USDC", "FDUSD"];
@@ -87,7 +94,7 @@ export type NavLevel = {
 };
 
 /** What must outlive a restart. */
-export type NavMemory = DrawdownMemory & {
+export type NavMemory = Baselines & {
   readonly level: NavLevel | null;
   readonly pending: {
     readonly navUsd: number;
@@ -96,16 +103,14 @@ export type NavMemory = DrawdownMemory & {
     readonly sinceMs: number;
     readonly lastMs: number;
   } | null;
-  readonly day: string | null;
-  readonly dayStartUsd: number | null;
-  readonly dayPeakUsd: number | null;
-  /** Highest NAV per hour of the last 24 h; the key is the hour's start. */
-  readonly hourly: Dict<number>;
+  /** A believed step that may turn out to be money that had moved. */
+  readonly early: EarlyStep | null;
 };
 
 export const EMPTY_NAV: NavMemory = {
   level: null,
   pending: null,
+  early: null,
   peakUsd: null,
   peakMs: null,
   highUsd: null,
@@ -200,23 +205,31 @@ export function updateNav(
   },
   rules: NavRules,
 ): NavStep {
-  const [shifted, transfers] = applyTransfer(memory, explained.transfersUsd);
+  const { transfersUsd } = explained;
+  const moved = applyTransfer(memory, transfersUsd, { nowMs, rules });
+  const { memory: shifted, events: told } = moved;
   const level = account.kind === "read" ? readLevel(account.value) : null;
-  if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, transfers];
+  if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, told];
   const previous = shifted.level;
   // A late answer says nothing about now, and must not turn the day back.
-  if (previous !== null && level.atMs < previous.atMs) return [shifted, transfers];
+  if (previous !== null && level.atMs < previous.atMs) return [shifted, told];
   const step = {
     previousUsd: previous?.navUsd ?? 0,
     currentUsd: level.navUsd,
-    explainedUsd: explained.totalUsd,
+    explainedUsd: explained.totalUsd - (moved.isSeen ? transfersUsd : 0),
   };
   if (previous !== null && isNavAnomalous(step, rules.anomaly)) {
     const [held, events] = hold(shifted, level, rules);
-    return [held, [...transfers, ...events]];
+    return [held, [...told, ...events]];
   }
-  const [accepted, events] = accept({ ...shifted, pending: null }, level, rules);
-  return [accepted, [...transfers, ...events]];
+  const usd = step.currentUsd - step.explainedUsd - step.previousUsd;
+  const early = previous === null ? null : noteStep(
+    shifted.early,
+    { usd, previousUsd: step.previousUsd, atMs: level.atMs },
+    baselinesOf(shifted),
+  );
+  const [accepted, events] = accept({ ...shifted, early, pending: null }, level, rules);
+  return [accepted, [...told, ...events]];
 }
 
 /** The figures of this instant. Ages grow whatever the reason that no reading came. */
@@ -323,25 +336,25 @@ function accept(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
   return [judged, [...events, ...told]];
 }
 
-function applyTransfer(memory: NavMemory, usdMoved: number): NavStep {
-  if (usdMoved === 0) return [memory, []];
-  const note = usdMoved > 0 ? "deposit" : "withdrawal";
-  const navUsd = memory.level?.navUsd ?? null;
-  return [shift(memory, usdMoved), [{ kind: "account_rule", rule: "transfer", navUsd, note }]];
-}
-
-/** Moves every baseline by money that came in or went out, so that past drawdown is kept. */
-function shift(memory: NavMemory, usdMoved: number): NavMemory {
-  const move = (value: number | null) => value === null ? null : value + usdMoved;
-  const hourly: Record<string, number> = {};
-  for (const [hour, value] of Object.entries(memory.hourly)) hourly[hour] = value + usdMoved;
+/** Moves the baselines; `isSeen`: the believed level has had the money in it already. */
+function applyTransfer(
+  memory: NavMemory,
+  movedUsd: number,
+  { nowMs, rules }: { nowMs: number; rules: NavRules },
+): { memory: NavMemory; events: readonly EngineEvent[]; isSeen: boolean } {
+  if (movedUsd === 0) return { memory, events: [], isSeen: false };
+  const { level, early } = memory;
+  const note = movedUsd > 0 ? "deposit" : "withdrawal";
+  const event = { kind: "account_rule", rule: "transfer", navUsd: level?.navUsd ?? null } as const;
+  if (level === null || early === null || !isEarly(early, movedUsd, nowMs)) {
+    return { memory: shift(memory, movedUsd), events: [{ ...event, note }], isSeen: false };
+  }
+  const before = shift({ ...memory, ...early.before, early: null }, movedUsd);
+  const [judged, events] = accept(before, level, rules);
   return {
-    ...memory,
-    peakUsd: move(memory.peakUsd),
-    highUsd: move(memory.highUsd),
-    dayStartUsd: move(memory.dayStartUsd),
-    dayPeakUsd: move(memory.dayPeakUsd),
-    hourly,
+    memory: judged,
+    events: [{ ...event, note: `${note}, seen before` }, ...events],
+    isSeen: true,
   };
 }
 

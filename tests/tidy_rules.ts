@@ -21,7 +21,7 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
     /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible|remember)\.ts$/,
     0,
   ],
-  [/^core\/(nav|drawdown|regimes|sizing|universe)\.ts$/, 1],
+  [/^core\/(nav|transfers|drawdown|regimes|sizing|universe)\.ts$/, 1],
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
   [/^core\/(rules|past|diagnostics|memory|screener)\.ts$/, 2],
   [
@@ -41,6 +41,8 @@ export const BETWEEN_PARTS: readonly (readonly [from: RegExp, to: string, why: s
   [/^core\/risk\/circuits\.ts$/, "core/drawdown.ts", "a circuit says what a human may open (type)"],
   [/^core\/sizing\.ts$/, "core/nav.ts", "sizes are taken of NAV (type)"],
   [/^core\/nav\.ts$/, "core/drawdown.ts", "a drawdown is judged where NAV is believed"],
+  [/^core\/nav\.ts$/, "core/transfers.ts", "baselines move with money where NAV is believed"],
+  [/^core\/transfers\.ts$/, "core/drawdown.ts", "a drawdown's memory is a baseline (type)"],
   [/^core\/router\//, "core/regimes.ts", "the range of the market is a term of an offset (type)"],
   [/^core\/venues\//, "core/router/normalize.ts", "an exchange spells filters, one reader"],
   [/^core\/venues\//, "core/router/errors.ts", "an exchange spells refusals, one table"],

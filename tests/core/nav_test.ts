@@ -165,6 +165,45 @@ Deno.test("a transfer is neither profit nor loss", () => {
   }
 });
 
+Deno.test("money that is shown before it is told of moves the baselines once", () => {
+  const loss = [{ navUsd: 10_000, atMs: T0 }, { navUsd: 9_800, atMs: T0 + SECOND }];
+  for (const movedUsd of [3_000, -3_000]) {
+    const before = feed(loss).memory;
+    const shown = { navUsd: 9_800 + movedUsd, atMs: T0 + 2 * SECOND };
+    const told = {
+      ...shown,
+      atMs: T0 + 3 * SECOND,
+      transfersUsd: movedUsd,
+      explainedUsd: movedUsd,
+    };
+    const early = feed([shown], { from: before });
+    assert.equal(early.memory.circuit === null, movedUsd > 0, "until then it is a loss like any");
+    const { memory, fired } = feed([told], { from: early.memory });
+    assert.deepEqual(fired[0], "transfer");
+    const { level: _level, early: _early, ...late } = feed([told], { from: before }).memory;
+    const { level, early: none, ...now } = memory;
+    assert.deepEqual(now, late, "as if it had been told of before it was shown");
+    assert.deepEqual([level!.navUsd, none], [9_800 + movedUsd, null]);
+    const more = { ...told, navUsd: 9_800 + 2 * movedUsd, atMs: T0 + 4 * SECOND };
+    const again = feed([more], { from: memory }).memory;
+    assert.equal(again.peakUsd, 10_000 + 2 * movedUsd, "the next one is another one");
+  }
+});
+
+Deno.test("a step is money only when money of about that size is told of soon after", () => {
+  const peakAfter = (movedUsd: number, afterMs: number, navUsd: number) =>
+    feed([
+      { navUsd: 10_000, atMs: T0 },
+      { navUsd: 11_000, atMs: T0 + SECOND },
+      { navUsd, atMs: T0 + SECOND + afterMs, transfersUsd: movedUsd, explainedUsd: movedUsd },
+    ]).memory.dayPeakUsd;
+  assert.equal(peakAfter(1_000, SECOND, 11_000), 11_000, "the money was the step");
+  assert.equal(peakAfter(950, SECOND, 11_000), 11_000, "and the market moved a little");
+  assert.equal(peakAfter(500, SECOND, 11_500), 11_500, "another amount: a gain, and then money");
+  assert.equal(peakAfter(-1_000, SECOND, 10_000), 10_000, "the other way: a gain, and then money");
+  assert.equal(peakAfter(1_000, 61 * SECOND, 12_000), 12_000, "too late: a gain, and then money");
+});
+
 Deno.test("the day rolls at midnight of the configured zone", () => {
   const berlin = navRulesOf({ reset_timezone: "Europe/Berlin" });
   const midnight = Date.UTC(2026, 0, 4, 23);

@@ -35,7 +35,6 @@ const navJump: Scenario = {
       stage.world = (seen) => seen;
       await stage.play(MINUTE);
     }
-    await stage.play(5 * SECOND);
     stage.venue.exchange.transfer(DEPOSIT_USD);
     await stage.play(MINUTE);
     stage.restart(11 * MINUTE);
