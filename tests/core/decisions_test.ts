@@ -66,7 +66,6 @@ Deno.test("decision rows agree with signals, vetoes and orders, tick by tick", a
       "signal waits",
       "signal refused",
       "flip ordered",
-      "flip vetoed",
       "flip refused",
     ]
   ) {
