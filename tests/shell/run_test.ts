@@ -107,7 +107,7 @@ lane("whatever the seed, there is trade to be seen when the page opens", {
       for (let seed = 1; seed <= SEEDS; seed++) {
         const data = `${dir}/${seed}`;
         const args = ["--data", data, "--seed", String(seed), "--speed", "0", "--no-web"];
-        const { code, err } = await ballast(["run", ...args, "--ticks", "14000"]);
+        const { code, err } = await ballast(["run", ...args, "--ticks", "18000"]);
         assert.equal(code, 0, err);
         assert.ok((await surface(data, "nav.json")).updated_ts as string > WATCHED_END);
         const rows = (await logRows<JournalRow>(data, JOURNAL))
