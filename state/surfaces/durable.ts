@@ -26,7 +26,8 @@ import {
   symbol,
 } from "./surface.ts";
 
-const crc = z.string().regex(/^[0-9a-f]{8}$/);
+/** The checksum of a surface that is kept: eight hexadecimal digits. */
+export const crc = z.string().regex(/^[0-9a-f]{8}$/);
 const level = z.number().positive().nullable();
 
 const Entry = z.strictObject({
@@ -190,6 +191,6 @@ export function projectAccountBaseline({ memory: { nav, pulse, cash }, rules }: 
 }
 
 /** A body with the checksum of its own compact JSON, the envelope not counted. */
-function sealed<T extends object>(body: T): T & { crc32: string } {
+export function sealed<T extends object>(body: T): T & { crc32: string } {
   return { ...body, crc32: crc32(JSON.stringify(body)) };
 }

@@ -20,6 +20,7 @@ import {
   RiskAllocationSuggestions,
   SymbolScores,
 } from "./intel.ts";
+import { FillTracker, projectFillTracker } from "./fill_tracker.ts";
 import { Kpis, projectKpis } from "./kpis_v7.ts";
 import { Nav, projectNav } from "./nav.ts";
 import { NavState } from "./nav_state.ts";
@@ -65,6 +66,7 @@ export const SURFACES = {
   position_tp_sl: executor("position_tp_sl.json", "change", PositionTpSl),
   operator_state: executor("operator_state.json", "change", OperatorState),
   account_baseline: executor("account_baseline.json", "change", AccountBaseline),
+  fill_tracker: executor("fill_tracker.json", "change", FillTracker),
   engine_metadata: executor("engine_metadata.json", "loop", EngineMetadata),
   /** Last of the executor's: when it is there, everything of its tick is. */
   diagnostics: executor("diagnostics.json", "loop", Diagnostics),
@@ -97,6 +99,7 @@ export const PROJECTIONS: { readonly [N in OwnedBy<"executor">]: (from: Publishe
   position_tp_sl: projectPositionTpSl,
   operator_state: projectOperatorState,
   account_baseline: projectAccountBaseline,
+  fill_tracker: projectFillTracker,
   engine_metadata: projectEngineMetadata,
   diagnostics: projectDiagnostics,
 };

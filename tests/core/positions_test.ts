@@ -5,6 +5,7 @@ import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import type { Account, Side, VenuePosition } from "../../core/types.ts";
 import { exitPipeline } from "../../state/surfaces/exit_pipeline.ts";
+import { projectFillTracker } from "../../state/surfaces/fill_tracker.ts";
 import { projectPositionsState } from "../../state/surfaces/positions.ts";
 import { account, BTC, ETH, guard, holding, position, T0 } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
@@ -114,4 +115,29 @@ Deno.test("coverage counts what the venue shows: a ghost covers nothing, nothing
   for (const markPx of [null, 0, NaN]) {
     assert.equal(status([KEY], { [KEY]: leg({ ...bare, markPx }) }).underwaterCount, 0);
   }
+});
+
+Deno.test("the fill tracker tells every open lot by its entry, and the newest trade of a symbol", () => {
+  const parcel = (lots: number, strategyId: string | null) => ({
+    side: "LONG" as const,
+    lots,
+    px: 60_000,
+    atMs: T0,
+    strategyId,
+    intentId: strategyId === null ? null : "e-1",
+    feeUsd: 0.1,
+    fundingUsd: -0.2,
+  });
+  const memory = {
+    holdings: { [KEY]: holding({ parcels: [parcel(3, "s1"), parcel(2, null)] }) },
+    booked: { BTCUSDT: { verifiedId: 7, recentIds: [9, 12, 11] } },
+  };
+  const { last_trade_id, lots, crc32 } = projectFillTracker(published(legs(), { memory }));
+  assert.deepEqual(last_trade_id, { BTCUSDT: 12 });
+  assert.deepEqual(
+    lots[KEY]!.map(({ side, qty, strategy_id, fee_usd }) => [side, qty, strategy_id, fee_usd]),
+    [["BUY", 0.003, "s1", 0.1], ["BUY", 0.002, null, 0.1]],
+  );
+  const other = projectFillTracker(published(legs(), { memory: { ...memory, booked: {} } }));
+  assert.notEqual(other.crc32, crc32, "the checksum is of what is said");
 });
