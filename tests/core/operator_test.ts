@@ -1,11 +1,12 @@
 /** What a human may say to the engine, in which state, and that no state ever stops an exit. */
 import assert from "node:assert/strict";
-import { blankMemory, type Memory } from "../../core/memory.ts";
+import { blankMemory, type Memory, type StartPhase } from "../../core/memory.ts";
 import { STATE_ORDERS, type StateOrder } from "../../core/operator.ts";
 import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { OperatorState } from "../../core/risk/check.ts";
+import type { StorageFault } from "../../core/types.ts";
 import { account, freeze, guard, holding, levels, position, route, T0 } from "../fixtures.ts";
 import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
@@ -130,6 +131,21 @@ Deno.test("flattening ends as paused when book and venue show nothing, not befor
   );
 });
 
+/** So many entries at work that a route would have to wait for its turn. */
+function busyRoutes(count: number): Memory["routes"] {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [
+      `r:b${i}`,
+      route({
+        id: `r:b${i}`,
+        ticker: `B${i}USDT` as never,
+        child: { ...route().child, startedMs: T0 },
+        step: { kind: "taker", clientId: `b${i}` },
+      }),
+    ]),
+  );
+}
+
 Deno.test("a stop reaches the wire whatever the operator, NAV, risk and pace say", () => {
   const navs: readonly (readonly [string, Partial<Memory["nav"]>])[] = [
     ["fresh", {}],
@@ -150,36 +166,32 @@ Deno.test("a stop reaches the wire whatever the operator, NAV, risk and pace say
       errorsMs: Array.from({ length: 99 }, () => T0),
     }],
   ];
+  const hosts: readonly (readonly [string, StorageFault | null, StartPhase])[] = [
+    ["well", null, "run"],
+    ["on a full disk", { what: "journal", why: "full" }, "run"],
+    ["starting", null, "wait_exchange"],
+  ];
   let combinations = 0;
   for (const state of STATES) {
     for (const [navName, nav] of navs) {
       for (const [pace, tempo] of paces) {
         for (const slots of [0, 9]) {
-          const busy = Object.fromEntries(
-            Array.from({ length: slots }, (_, i) => [
-              `r:b${i}`,
-              route({
-                id: `r:b${i}`,
-                ticker: `B${i}USDT` as never,
-                child: { ...route().child, startedMs: T0 },
-                step: { kind: "taker", clientId: `b${i}` },
-              }),
-            ]),
-          );
-          const base = memory(state, { ...leg, tempo, routes: busy });
-          const at = freeze({ ...base, nav: { ...base.nav, ...nav } });
-          const { commands } = protect(
-            freeze({ memory: at, seen: withLeg({ px: 58_900 }), rules: RULES, past: PAST }),
-          );
-          const left = commands.some((command) =>
-            command.kind === "place" && command.order.kind === "market" &&
-            command.order.effect === "close" && command.order.lots === 5
-          );
-          assert.ok(left, `${state}, NAV ${navName}, pace ${pace}, ${slots} routes at work`);
-          combinations += 1;
+          for (const [host, storage, phase] of hosts) {
+            const base = memory(state, { ...leg, tempo, routes: busyRoutes(slots) });
+            const pulse = { ...base.pulse, phase };
+            const at = freeze({ ...base, pulse, nav: { ...base.nav, ...nav } });
+            const input = { memory: at, seen: withLeg({ px: 58_900 }), rules: RULES, past: PAST };
+            const { commands } = protect(freeze(input), { said: [], storage });
+            const left = commands.some((command) =>
+              command.kind === "place" && command.order.kind === "market" &&
+              command.order.effect === "close" && command.order.lots === 5
+            );
+            assert.ok(left, `${state}, NAV ${navName}, pace ${pace}, ${slots} routes, ${host}`);
+            combinations += 1;
+          }
         }
       }
     }
   }
-  assert.equal(combinations, 80);
+  assert.equal(combinations, 240);
 });
