@@ -34,6 +34,8 @@ export function attentionOf(
   const { market, rules } = surroundings;
   const items = [
     ...operatorItems(memory),
+    ...processItems(memory, rules),
+    ...unknownItems(memory),
     ...accountItems(memory, world.account, rules),
     ...latchItems(world, rules),
     ...lossItems(world.account, rules),
@@ -58,47 +60,55 @@ function operatorItems({ operator, holdings }: Memory): Attention[] {
   return [];
 }
 
-function accountItems(memory: Memory, account: AccountView, rules: Rules): Attention[] {
+/** What keeps the process itself from opening anything, or from being alone. */
+function processItems({ pulse, strangers, lineage }: Memory, rules: Rules): Attention[] {
   const items: Attention[] = [];
-  const { nav, anomaly } = account;
-  const { phase } = memory.pulse;
+  const { phase, storage, lateScan } = pulse;
   if (phase !== "run") items.push({ id: "starting", level: "warn", args: [phase] });
-  const rivals = rivalIds(sortedKeys(memory.strangers), memory.lineage);
+  const rivals = rivalIds(sortedKeys(strangers), lineage);
   if (rivals.length > 0) {
     items.push({ id: "foreign_instance", level: "critical", args: [rivals.length, rivals[0]!] });
   }
-  const { storage } = memory.pulse;
   if (storage !== null) {
     items.push({ id: "storage_failing", level: "critical", args: [storage.what, storage.why] });
   }
-  const { quarantined } = memory.pulse;
-  if (quarantined.length > 0) {
-    items.push({ id: "position_quarantined", level: "critical", args: quarantined });
-  }
-  if (!memory.pulse.accountOk) {
-    items.push({ id: "positions_unknown", level: "critical", args: [memory.pulse.accountMs] });
-  }
-  const lost = Object.values(memory.orders).filter(({ state, sentMs }) =>
-    state === "unknown" && memory.pulse.nowMs - sentMs > UNKNOWN_PATIENCE_MS
-  );
-  if (lost.length > 0) {
-    items.push({ id: "orders_unknown", level: "warn", args: [lost.length, lost[0]!.ticker] });
-  }
-  const { lateScan } = memory.pulse;
   if (lateScan !== null) {
     const level = lateScan.gapMs > lateScanMs(rules).criticalMs ? "critical" : "warn";
     items.push({ id: "exit_scan_late", level, args: [lateScan.gapMs, lateScan.atMs] });
   }
+  return items;
+}
+
+/** What the venue does not tell, or not as the book has it. */
+function unknownItems({ pulse, orders, differences }: Memory): Attention[] {
+  const items: Attention[] = [];
+  const { quarantined, accountOk, accountMs, nowMs } = pulse;
+  if (quarantined.length > 0) {
+    items.push({ id: "position_quarantined", level: "critical", args: quarantined });
+  }
+  if (!accountOk) items.push({ id: "positions_unknown", level: "critical", args: [accountMs] });
+  const lost = Object.values(orders).filter(({ state, sentMs }) =>
+    state === "unknown" && nowMs - sentMs > UNKNOWN_PATIENCE_MS
+  );
+  if (lost.length > 0) {
+    items.push({ id: "orders_unknown", level: "warn", args: [lost.length, lost[0]!.ticker] });
+  }
+  const differing = Object.keys(differences).toSorted();
+  if (differing.length > 0) {
+    items.push({ id: "ledger_mismatch", level: "critical", args: differing });
+  }
+  return items;
+}
+
+function accountItems(memory: Memory, account: AccountView, rules: Rules): Attention[] {
+  const items: Attention[] = [];
+  const { nav, anomaly } = account;
   if (nav.kind !== "fresh") {
     const ageMs = nav.kind === "stale" ? nav.ageMs : null;
     items.push({ id: "nav_stale", level: "critical", args: [ageMs, rules.nav.freshMs] });
   }
   if (anomaly !== null) {
     items.push({ id: "nav_jump", level: "warn", args: [anomaly.previousUsd, anomaly.navUsd] });
-  }
-  if (Object.keys(memory.differences).length > 0) {
-    const args = Object.keys(memory.differences).toSorted();
-    items.push({ id: "ledger_mismatch", level: "critical", args });
   }
   if (Object.keys(memory.holdings).length >= rules.limits.positionsCount) {
     items.push({ id: "caps_full", level: "info", args: [rules.limits.positionsCount] });
