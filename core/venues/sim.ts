@@ -100,6 +100,8 @@ export class SimVenue implements Venue {
   sleepThrough(ms: number): void {
     const { desk } = this.#exchange;
     this.#exchange.runAlone(Math.min(desk.state.nowMs + ms, this.#options.feed.endMs ?? Infinity));
+    // Time has passed even where nothing happened in it.
+    this.#exchange.noteTime();
     desk.patch({ arrivals: [], deliveries: [], shownMs: null });
     this.#write(desk.takeRows());
     this.#gap = true;
