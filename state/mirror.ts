@@ -2,6 +2,7 @@
  * The mirror: a pure copy of NAV, drawdown and exposure with the history of NAV. It owns
  * `nav_state` and nothing else, never asks the venue and has no opinion about the peak.
  */
+import { MS_PER_SECOND } from "../core/units.ts";
 import type { Store, Writer } from "./store.ts";
 import type { Body, Payload } from "./surfaces/mod.ts";
 import { SERIES_MAX } from "./surfaces/nav_state.ts";
@@ -60,11 +61,10 @@ export function mirrorNav(
   };
 }
 
-/** Adds the newest point; beyond the maximum every second one goes, so the whole span stays. */
-function extend(
-  series: Payload<"nav_state">["series"],
-  nav: Payload<"nav">,
-): Payload<"nav_state">["series"] {
+type Series = Payload<"nav_state">["series"];
+
+/** Adds the newest point; beyond the maximum half of them go, so the whole span stays. */
+function extend(series: Series, nav: Payload<"nav">): Series {
   if (nav.nav === null || nav.nav_ts === null) return series;
   const last = series.at(-1);
   if (last !== undefined && last.t >= nav.nav_ts) return series;
@@ -75,8 +75,22 @@ function extend(
     unrealized_pnl: nav.unrealized_pnl_usd,
   };
   const next = [...series, point];
-  if (next.length <= SERIES_MAX) return next;
-  return next.filter((_point, i) => i % 2 === 0 || i === next.length - 1);
+  return next.length <= SERIES_MAX ? next : thinned(next);
+}
+
+/**
+ * At most half as many points: the first of each cell of time, and the newest. Cells are twice as
+ * long every time they grow, so what has been thinned before falls into them evenly.
+ */
+function thinned(series: Series): Series {
+  const timeOf = ({ t }: Series[number]) => Date.parse(t);
+  const last = series.at(-1)!;
+  const wantedMs = (timeOf(last) - timeOf(series[0]!)) / (SERIES_MAX / 2);
+  const cellMs = MS_PER_SECOND * 2 ** Math.ceil(Math.log2(Math.max(1, wantedMs / MS_PER_SECOND)));
+  const cellOf = (point: Series[number]) => Math.floor(timeOf(point) / cellMs);
+  return series.filter((point, i) =>
+    point === last || i === 0 || cellOf(point) !== cellOf(series[i - 1]!)
+  );
 }
 
 /** Copies on a timer of its own; a failure here cannot touch the executor. */

@@ -84,5 +84,8 @@ Deno.test("the series keeps its whole span, its last point, and one point an ins
   assert.ok(series.length <= 500, `${series.length} points`);
   assert.equal(series.at(-1)?.nav, 2_499);
   assert.equal(series[0]?.nav, 1_000, "from its beginning on");
+  const gaps = series.slice(1).map(({ t }, i) => Date.parse(t) - Date.parse(series[i]!.t));
+  const oldest = gaps.slice(0, gaps.length / 3);
+  assert.ok(Math.max(...oldest) <= 2 * Math.min(...oldest), "what is old is spaced evenly");
   assert.deepEqual(series.map(({ t }) => t), series.map(({ t }) => t).toSorted());
 });
