@@ -127,7 +127,7 @@ for (const how of REFUSALS) {
         assert.deepEqual(violationsOf(facts), []);
         const { opening, closing, stops } = traffic(facts, from.simMs, to.simMs);
         assert.deepEqual(opening, [], "no order that opens reached the exchange meanwhile");
-        assert.ok(closing > 0, "something was closed meanwhile");
+        assert.ok(to.exits > from.exits, "a leg was left meanwhile");
         say(
           `${how}: ${to.seq - from.seq} ticks, ${closing} closing trades, ${stops} stops placed, ` +
             `0 opening orders, ${to.vetoes - from.vetoes} signals refused`,
