@@ -108,13 +108,13 @@ for (const how of REFUSALS) {
       inTempDir(async (dir) => {
         await writeBusyConfig(`${dir}/config`);
         await using engine = new Patient(dir);
-        await engine.until(({ positions }) => positions > 1);
+        const before = await engine.until(({ positions }) => positions > 1);
         await Deno.writeTextFile(`${dir}/${how}`, "");
         const from = await engine.until(isFailing);
         // As long as it takes until both have been seen: signals are refused, a leg is left.
         const to = await engine.until((shown) =>
           isFailing(shown) && shown.vetoes > from.vetoes &&
-          (shown.exits > from.exits || shown.positions === 0)
+          (shown.exits > before.exits || shown.positions === 0)
         );
         await Deno.remove(`${dir}/${how}`);
         const healed = await engine.until((shown) => !isFailing(shown));
@@ -127,7 +127,7 @@ for (const how of REFUSALS) {
         assert.deepEqual(violationsOf(facts), []);
         const { opening, closing, stops } = traffic(facts, from.simMs, to.simMs);
         assert.deepEqual(opening, [], "no order that opens reached the exchange meanwhile");
-        assert.ok(to.exits > from.exits, "a leg was left meanwhile");
+        assert.ok(to.exits > before.exits, "a leg was left meanwhile");
         say(
           `${how}: ${to.seq - from.seq} ticks, ${closing} closing trades, ${stops} stops placed, ` +
             `0 opening orders, ${to.vetoes - from.vetoes} signals refused`,
