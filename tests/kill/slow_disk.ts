@@ -17,7 +17,7 @@ export type Place = keyof typeof PLACES;
 /** Rows are many and small, surfaces few but all at once: so each of the three is met as often. */
 const PAUSE_MS: Readonly<Record<Place, number>> = {
   record: 6,
-  submit: 9,
+  submit: 14,
   flush: 6,
   checkpoint: 3,
   telemetry: 1,
