@@ -127,6 +127,7 @@ Deno.test("a row tells who was asked, and what was known and how old it was", ()
   assert.equal(asked(veto("screen", "counter_trend")), "vetoed -screen");
   assert.equal(asked(veto("risk", "tier_cap")), "vetoed +screen -risk");
   assert.equal(asked(veto("route", "min_notional")), "refused +screen +risk -route");
+  assert.equal(asked(veto("risk", "kill_switch"), "flip"), "vetoed -risk");
   assert.equal(asked(veto("route", "flip_timeout"), "flip"), "refused -route");
   assert.equal(asked({ kind: "ordered", routeId: "r" }, "flip"), "ordered +risk +route");
 

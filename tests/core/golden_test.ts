@@ -144,12 +144,12 @@ function verdictOn(
   got: unknown,
   options: Parameters<typeof adapter>[2] = {},
 ): string {
-  const stub = adapter("x", () => {
+  const given = adapter("x", () => {
     if (got instanceof Error) throw got;
     return got;
   }, options);
   const cases = [{ name: "one", input: {}, ...fields }];
-  const { passed, failures, disputed, differs } = judgeFile({ cases }, stub, () => null);
+  const { passed, failures, disputed, differs } = judgeFile({ cases }, given, () => null);
   return passed
     ? "passed"
     : failures.length
