@@ -116,7 +116,7 @@ export type Memory = {
  * The form of this value on disk. It grows with every change that an older file would not fit, so
  * that a build never reads another build's memory as something else.
  */
-export const MEMORY_FORM = 12;
+export const MEMORY_FORM = 13;
 
 /** Paths whose change alone is not worth a journal row: they are re-read or re-made on every tick. */
 export const VOLATILE: readonly (readonly [keyof Memory, string | null])[] = [

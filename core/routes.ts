@@ -11,6 +11,7 @@ import { slippageBps } from "./router/quote.ts";
 import { EMPTY_RECORD, noteChild, noteRoute, type RoutingRecord } from "./router/record.ts";
 import { averagePx, type Route } from "./router/route.ts";
 import type { EngineEvent } from "./events.ts";
+import { isCloseMissing } from "./reading.ts";
 import { buys, positionKey, type Ticker } from "./types.ts";
 import { change, putOrder, valueUsd, type Work } from "./work.ts";
 import { BPS_PER_UNIT } from "./units.ts";
@@ -90,10 +91,10 @@ function move(work: Work, before: Route, floor: Floor): void {
   const { seen, rules, memory } = work;
   const market = seen.market.market(before.ticker);
   if (market === null) return;
-  const route = forgetWithdrawn(work, before);
+  const route = forgetLeft(work, before);
   const orderId = routeOrderId(route);
   const order = orderId === null ? null : memory.orders[orderId] ?? null;
-  const key = positionKey(route.ticker, route.side);
+  const heldLots = heldLotsOf(work, route);
   const moved = advance(route, {
     nowMs: seen.nowMs,
     market,
@@ -101,9 +102,10 @@ function move(work: Work, before: Route, floor: Floor): void {
     bucketMaxSpreadBps: rules.buckets[route.ticker]?.maxSpreadBps ?? 0,
     entriesAllowed: memory.operator.state === "RUNNING" && !floor.isRevoked &&
       !isLeaving(work, route),
-    heldLots: memory.holdings[key]?.lots ?? 0,
+    heldLots,
     order,
     reservedLots: reservedLots(work, route),
+    isMissing: order !== null && isCloseMissing(seen, order, heldLots),
     mayStart: floor.workingCount < floor.workingMaxCount,
     minChildUsd: floor.minChildUsd,
     lineage: memory.lineage,
@@ -131,19 +133,33 @@ function isLeaving({ memory }: Work, { ticker, side, filledLots }: Route): boole
   return hasGone || (memory.registry[key]?.exit ?? null) !== null;
 }
 
-/** An order that was being taken back is settled: the route need not wait for it any more. */
-function forgetWithdrawn(work: Work, route: Route): Route {
-  if (route.withdrawnId === null) return route;
-  const order = work.memory.orders[route.withdrawnId];
-  if (order !== undefined && !isSettled(order)) return route;
-  if (order !== undefined) learnChild(work, route, order);
-  return { ...route, withdrawnId: null };
+function heldLotsOf({ memory }: Work, { ticker, side }: Route): number {
+  return memory.holdings[positionKey(ticker, side)]?.lots ?? 0;
 }
 
-/** What the order that is being taken back may still close. */
-function reservedLots({ memory }: Work, { withdrawnId }: Route): number | null {
-  const order = withdrawnId === null ? undefined : memory.orders[withdrawnId];
-  return order === undefined || isSettled(order) ? null : order.lots - order.filledLots;
+/** Orders the route went on without are settled: it need not wait for them any more. */
+function forgetLeft(work: Work, route: Route): Route {
+  const leftIds = route.leftIds.filter((id) => {
+    const order = work.memory.orders[id];
+    if (order !== undefined && isSettled(order)) learnChild(work, route, order);
+    return order !== undefined && !isSettled(order);
+  });
+  return leftIds.length === route.leftIds.length ? route : { ...route, leftIds };
+}
+
+/**
+ * What the orders that the route goes on without may still close. One that shows nowhere holds
+ * nothing back: if it was lost, what it would have closed would wait for the proof.
+ */
+function reservedLots(work: Work, route: Route): number {
+  const heldLots = heldLotsOf(work, route);
+  let lots = 0;
+  for (const id of route.leftIds) {
+    const order = work.memory.orders[id];
+    if (order === undefined || isCloseMissing(work.seen, order, heldLots)) continue;
+    lots += order.lots - order.filledLots;
+  }
+  return lots;
 }
 
 /** An order with fills is over: what the book promised before it left, what came of it. */

@@ -4,10 +4,11 @@
  * entries, because two of them would spend the same margin; a human's are left alone.
  */
 import { lineageOf } from "./ids.ts";
+import { isReadingFresh } from "./reading.ts";
 import { hearOrder, sendOrder } from "./router/orders.ts";
 import { type Dict, positionKey, type VenueOrder } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
-import { isReadingFresh, restingSight } from "./upkeep.ts";
+import { restingSight } from "./upkeep.ts";
 import { change, putOrder, type Work } from "./work.ts";
 
 /** A reading may be a little behind: what it shows for as long as this is really there. */

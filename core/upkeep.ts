@@ -11,9 +11,10 @@ import { isForsaken, stopDeadlineMs, type StopSight, tendStop } from "./exits/st
 import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
 import { startExit } from "./leaving.ts";
 import type { EngineEvent } from "./events.ts";
-import type { NewOrder, Observation } from "./ports.ts";
+import type { NewOrder } from "./ports.ts";
 import { atr } from "./indicators.ts";
-import { cancelOrder, isSettled, type Order, questionOrder, sendOrder } from "./router/orders.ts";
+import { isReadingFresh, isStopMissing } from "./reading.ts";
+import { cancelOrder, isSettled, questionOrder, sendOrder } from "./router/orders.ts";
 import type { PositionKey } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
@@ -22,13 +23,6 @@ import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
 const SHOW_UP_MS = 5 * MS_PER_SECOND;
 /** A symbol rests for as long after a difference that no trade explains. */
 const ADJUSTED_REST_MS = 60 * MS_PER_SECOND;
-/** A reading of the account older than this says nothing about the legs of now. */
-const READING_FRESH_MS = 2 * MS_PER_SECOND;
-
-/** True where the account was read, and at this moment. */
-export function isReadingFresh({ account, nowMs }: Observation): boolean {
-  return account.kind === "read" && nowMs - account.value.atMs <= READING_FRESH_MS;
-}
 
 /** Book against venue; good readings of this moment only: an old one is no evidence of anything. */
 export function reconcileBook(work: Work): void {
@@ -202,23 +196,8 @@ export function restingSight(work: Work, wanted: Guard["stop"]): StopSight {
   if (wanted === null) return null;
   const order = work.memory.orders[wanted.clientId];
   if (order === undefined) return { alive: false, resting: false, rejected: null };
-  const alive = order.state !== "done" && !isMissing(work, order);
+  const alive = order.state !== "done" && !isStopMissing(work.seen, order);
   return { alive, resting: alive && order.ackMs !== null, rejected: order.rejectCode };
-}
-
-/**
- * A stop whose arrival is unknown and that a fresh reading does not show is replaced at once: the
- * venue holds at most one closing stop per leg, so a second one can only be refused, and a leg must
- * not stay naked for as long as it takes to prove that an order never arrived.
- */
-function isMissing({ seen }: Work, order: Order): boolean {
-  const { account, nowMs } = seen;
-  if (order.state !== "unknown" || account.kind === "failed") return false;
-  const { atMs, openOrders } = account.value;
-  if (nowMs - atMs > READING_FRESH_MS || atMs - order.sentMs < READING_FRESH_MS) return false;
-  return !openOrders.some(({ kind, ticker, side }) =>
-    kind === order.kind && ticker === order.ticker && side === order.side
-  );
 }
 
 /** A leg of ours for which no stop can be placed is not kept: better flat than naked. */

@@ -329,7 +329,7 @@ export function route(changes: Partial<Route> = {}): Route {
     makerVetoes: [],
     twap: null,
     child: child(),
-    withdrawnId: null,
+    leftIds: [],
     filledLots: 0,
     makerLots: 0,
     costPxLots: 0,

@@ -49,6 +49,10 @@ Deno.test("swarm: no checker fires over many seeds, and every fault really occur
   for (const kind of [...journalled, ...COMMANDS]) {
     assert.ok((totals.kinds[kind] ?? 0) > 0, `${kind} is in some journal`);
   }
+  const besides = results.flatMap(({ rows }) => rows.flatMap(({ events }) => events)).filter((
+    event,
+  ) => event.kind === "exit_forced" && event.reason === "order_missing");
+  assert.ok(besides.length > 0, "a lost close was followed by another before it was proved lost");
   for (const kind of ["failed_read", "stale_nav", "stale_feed"] as const) {
     assert.equal(totals.runsWith[kind], SEEDS, `${kind} occurs in every run`);
   }

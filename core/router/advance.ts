@@ -1,8 +1,8 @@
 /**
  * Moves one working route forward by what is known now. Nothing waits in here: a step that must
  * wait names the instant at which it wants to be looked at again. Always true: a new order leaves
- * only when the one before is settled, a route never asks for more than was approved, and a close
- * never asks for more than the leg holds.
+ * only when the one before is settled, or is a close that the route has left behind (`leftIds`); an
+ * entry never asks for more than was approved, and a close never for more than the leg holds.
  */
 import { unreachable } from "../assert.ts";
 import type { ExitReason } from "../types.ts";
@@ -84,7 +84,7 @@ export function makeUrgent(
       exitReason: reason,
       makerVetoes: ["reduce_only_urgent"],
       twap: route.twap === null ? null : hurry(route.twap),
-      withdrawnId: isOut ? order.clientId : route.withdrawnId,
+      leftIds: isOut ? [...route.leftIds, order.clientId] : route.leftIds,
       step: { kind: "strike", notBeforeMs: nowMs, isBanded: false },
     },
     order: taken?.order ?? order,
@@ -131,7 +131,7 @@ function ready(route: Route, sight: RouteSight, notBeforeMs: number, move: () =>
   if (route.effect === "open" && !sight.entriesAllowed) return finish(route, sight, "revoked");
   const isBetween = route.step.kind === "slice";
   if (!isBetween && remainingLots(route, sight) === 0) {
-    return sight.reservedLots !== null ? stay(route, sight) : endChild(route, sight, "filled");
+    return route.leftIds.length > 0 ? stay(route, sight) : endChild(route, sight, "filled");
   }
   if (isBetween && isDone(route, sight)) return complete(route, sight);
   return sight.nowMs < notBeforeMs ? stay(route, sight) : move();

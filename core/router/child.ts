@@ -30,8 +30,10 @@ export type RouteSight = {
   readonly heldLots: number;
   /** The order of the current step, if it has one. */
   readonly order: Order | null;
-  /** What an order of this route that is still being taken back may yet fill; null: there is none. */
-  readonly reservedLots: number | null;
+  /** What orders that the route goes on without will probably still fill. */
+  readonly reservedLots: number;
+  /** The order of this step closes and is nowhere to be seen, nor is anything it has done. */
+  readonly isMissing: boolean;
   /** Whether a child that has not begun may take a place now. */
   readonly mayStart: boolean;
   /** Smallest child worth its own order at this hour. */
@@ -109,7 +111,7 @@ function submissionOf(
 export function openLots(route: Route, { heldLots, reservedLots }: RouteSight): number {
   const left = route.lots - route.filledLots;
   const most = route.effect === "close" ? Math.min(left, heldLots) : left;
-  return Math.max(0, most - (reservedLots ?? 0));
+  return Math.max(0, most - reservedLots);
 }
 
 /** What is still to do of the current child: its slice and what earlier ones have left over. */

@@ -82,8 +82,8 @@ export function finish(route: Route, sight: RouteSight, reason: string): Moved {
     : route.clientIds.length > 0
     ? "EXPIRED"
     : "REJECTED";
-  // An order that is being taken back may still fill: its trades must find their route.
-  if (sight.reservedLots !== null) return stay(route, sight);
+  // An order it goes on without may still fill: its trades must find their route.
+  if (route.leftIds.length > 0) return stay(route, sight);
   return goTo(route, sight, { kind: "ended", status, reason });
 }
 

@@ -99,7 +99,7 @@ function blank(intent: Entry | Reduce, birth: Birth, rules: RouterRules): Route 
     makerVetoes: makerVetoes(policy, { isRequested: rules.makerFirst, isUrgent: urgent }),
     twap,
     child: freshChild({ number: 0, midPx, offsetBps: policy.offsetBps, filledBefore: 0 }),
-    withdrawnId: null,
+    leftIds: [],
     filledLots: 0,
     makerLots: 0,
     costPxLots: 0,

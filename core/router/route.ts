@@ -98,8 +98,8 @@ export type Route = {
   readonly makerVetoes: readonly MakerVeto[];
   readonly twap: Schedule | null;
   readonly child: Child;
-  /** An order that is being taken back while the route already goes on without it. */
-  readonly withdrawnId: string | null;
+  /** Orders it already goes on without that may still fill: being taken back, or out of sight. */
+  readonly leftIds: readonly string[];
   readonly filledLots: number;
   readonly makerLots: number;
   /** Sum of price times lots over the fills. */

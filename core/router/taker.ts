@@ -12,8 +12,8 @@ import {
   send,
   stay,
 } from "./child.ts";
-import { isSettled } from "./orders.ts";
-import { endChild, failed, giveUp } from "./outcome.ts";
+import { isSettled, type Order } from "./orders.ts";
+import { endChild, failed, giveUp, refOf } from "./outcome.ts";
 import { expectedSlippageBps, spreadBps, takerTicks, touchOf } from "./quote.ts";
 import type { Route, Step } from "./route.ts";
 import type { RouterRules } from "./rules.ts";
@@ -23,6 +23,8 @@ const RETRY_MS = MS_PER_SECOND;
 const BAND_BPS = 0.01 * BPS_PER_UNIT;
 /** Room above the expected slippage when the bound of a taker order is set. */
 const TAKER_ROOM_BPS = 2;
+/** So many closes of one leg may be unaccounted for before the next waits for an answer. */
+const LEFT_MAX_COUNT = 3;
 
 /** Crosses the spread by an immediate-or-cancel order, if spread and depth allow it. */
 export function cross(
@@ -60,7 +62,9 @@ export function cross(
 /** A crossing order is out, or has come back: filled, in part, or refused. */
 export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Moved {
   const { order, nowMs } = sight;
-  if (order === null || !isSettled(order)) return stay(route, sight);
+  if (order === null || !isSettled(order)) {
+    return order !== null && sight.isMissing ? leave(route, order, sight) : stay(route, sight);
+  }
   const known = { ...route, ackLatencyMs: route.ackLatencyMs ?? ackLatency(order) };
   if (remainingLots(known, sight) === 0) return endChild(known, sight, "filled");
   if (order.rejectCode !== null) return failed(known, sight, order.rejectCode);
@@ -81,6 +85,20 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
     return giveUp(known, sight, "taker_exhausted");
   }
   return goTo(known, sight, next);
+}
+
+/**
+ * What must close does not wait until an order that cannot rest, and shows nowhere, is proved never
+ * to have arrived: the leg may have no stop for as long. Another one strikes beside it.
+ */
+function leave(route: Route, { clientId }: Order, sight: RouteSight): Moved {
+  if (route.step.kind !== "market" || route.leftIds.length >= LEFT_MAX_COUNT) {
+    return stay(route, sight);
+  }
+  const { isBanded } = route.step;
+  const left = { ...route, leftIds: [...route.leftIds, clientId] };
+  const forced = goTo(left, sight, { kind: "strike", notBeforeMs: sight.nowMs, isBanded });
+  return { ...forced, events: [{ kind: "exit_forced", ...refOf(left), reason: "order_missing" }] };
 }
 
 /**

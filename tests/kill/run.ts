@@ -50,8 +50,6 @@ export type KillTotals = {
   readonly tornFiles: number;
   /** The longest time a leg was without a resting stop while a process was alive. */
   readonly nakedLongestMs: number;
-  /** Legs for which that was too long. */
-  readonly unprotected: readonly string[];
   readonly violations: readonly string[];
 };
 
@@ -139,10 +137,10 @@ export async function killRepeatedly(
   if (violations.length === 0) violations.push(...await settle(dir));
   const facts = await factsOf(dir);
   const protection = protectionOf(facts.ledger, dead);
+  violations.push(...protection.violations);
   return {
     kills: count,
     nakedLongestMs: protection.longestMs,
-    unprotected: protection.violations,
     places,
     fills: fillsOf(facts.journal).length,
     stopsWhileDead,
@@ -281,7 +279,6 @@ export function renderKills(totals: KillTotals): string {
       `  ${place.padEnd(width)} ${String(n).padStart(4)} ${"#".repeat(Math.ceil(n / kills * 60))}`
     ),
     `longest without a resting stop while a process was alive: ${totals.nakedLongestMs} ms`,
-    ...totals.unprotected.map((text) => `  ${text}`),
     violations.length === 0 ? "violations: none" : "violations:",
     ...violations.map((text) => `  ${text}`),
   ].join("\n");

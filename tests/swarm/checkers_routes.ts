@@ -21,7 +21,7 @@ function outLots({ venue }: Tick, clientId: string): number | null {
   return null;
 }
 
-/** A route has one order at the exchange; a close that must not wait may leave one behind. */
+/** A route has one order at the exchange; a close that must not wait may leave others behind. */
 export const single: Checker = (tick, { owners }) => {
   const next = new Map(owners);
   for (const command of tick.submitted) {
@@ -29,9 +29,9 @@ export const single: Checker = (tick, { owners }) => {
     const { clientId } = command.order;
     const owner = tick.memory.orders[clientId]?.ownerId;
     if (owner === undefined) continue;
-    const withdrawn = tick.memory.routes[owner]?.withdrawnId ?? null;
+    const left = tick.memory.routes[owner]?.leftIds ?? [];
     for (const [other, known] of next) {
-      if (known !== owner || other === withdrawn) continue;
+      if (known !== owner || left.includes(other)) continue;
       if (outLots(tick, other) !== null) return `${clientId} leaves while ${other} is out`;
     }
     next.set(clientId, owner);
@@ -39,13 +39,21 @@ export const single: Checker = (tick, { owners }) => {
   return { owners: next };
 };
 
-/** What a route has executed and what it has out are never more than was approved. */
+/**
+ * What a route has executed and what it has out are never more than was approved. Of closes beside
+ * each other no more can execute than the exchange holds of their leg.
+ */
 export const allotted: Checker = (tick, { owners, executed }) => {
+  const { positions } = tick.venue.exchange.desk.state;
   for (const [id, route] of Object.entries(tick.memory.routes)) {
-    let lots = executed.get(id) ?? 0;
+    let outside = 0;
     for (const clientId of route.clientIds) {
-      if (owners.get(clientId) === id) lots += outLots(tick, clientId) ?? 0;
+      if (owners.get(clientId) === id) outside += outLots(tick, clientId) ?? 0;
     }
+    if (route.leftIds.length > 0) {
+      outside = Math.min(outside, positions[`${route.ticker}:${route.side}`]?.lots ?? 0);
+    }
+    const lots = (executed.get(id) ?? 0) + outside;
     if (lots > route.lots) return `${id}: ${lots} executed or out, ${route.lots} approved`;
   }
   return null;
