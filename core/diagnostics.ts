@@ -1,14 +1,14 @@
 /**
  * What happened and whether it still happens: counters that continue across restarts, the funnel
- * from signal to fill in five-minute buckets, and the watchers that tell silence from calm.
+ * from signal to fill minute by minute, and the watchers that tell silence from calm.
  */
 import type { EngineEvent } from "./events.ts";
 import type { Dict, PositionKey } from "./types.ts";
-import { MS_PER_DAY, MS_PER_MINUTE } from "./units.ts";
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "./units.ts";
 
-export const BUCKET_MS = 5 * MS_PER_MINUTE;
+export const BUCKET_MS = MS_PER_MINUTE;
 
-/** One five-minute bucket of the funnel. */
+/** One minute of the funnel. */
 export type FunnelBucket = {
   readonly signals: number;
   readonly orders: number;
@@ -27,6 +27,9 @@ const EMPTY_BUCKET: FunnelBucket = {
   vetoes: {},
 };
 
+/** Nested, so that what happens in a minute copies an hour and not a day. */
+export type Buckets = Dict<Dict<FunnelBucket>>;
+
 export type Counters = {
   readonly sinceMs: number | null;
   readonly totalSignals: number;
@@ -43,8 +46,8 @@ export type Counters = {
   readonly lastVetoMs: number | null;
   readonly lastRouterMs: number | null;
   readonly lastExitTriggerMs: number | null;
-  /** Key: start of the bucket. */
-  readonly buckets: Dict<FunnelBucket>;
+  /** Key: start of the hour, then of the minute. */
+  readonly buckets: Buckets;
 };
 
 export const EMPTY_COUNTERS: Counters = {
@@ -174,26 +177,40 @@ function countEvent(tally: Tally, event: EngineEvent): boolean {
   }
 }
 
-function intoBucket(
-  buckets: Dict<FunnelBucket>,
+/** Adds to the minute of `nowMs`; hours older than a day go. */
+export function intoBucket(
+  buckets: Buckets,
   added: FunnelBucket,
   nowMs: number,
-): Dict<FunnelBucket> {
+): Buckets {
   if (
     added.signals + added.orders + added.fills + added.failed + added.partial +
         sum(added.vetoes) === 0
   ) {
     return buckets;
   }
-  const start = String(Math.floor(nowMs / BUCKET_MS) * BUCKET_MS);
-  const known = buckets[start];
-  if (known !== undefined) return { ...buckets, [start]: join(known, added) };
-  const kept: Record<string, FunnelBucket> = {};
-  for (const [key, bucket] of Object.entries(buckets)) {
-    if (Number(key) > nowMs - MS_PER_DAY) kept[key] = bucket;
-  }
-  kept[start] = added;
-  return kept;
+  const hour = startOf(nowMs, MS_PER_HOUR);
+  const minute = startOf(nowMs, BUCKET_MS);
+  const before = buckets[hour];
+  const known = before?.[minute];
+  const bucket = known === undefined ? added : join(known, added);
+  const within = (key: string) => Number(key) + MS_PER_HOUR > nowMs - MS_PER_DAY;
+  const kept = before === undefined
+    ? Object.fromEntries(Object.entries(buckets).filter(([key]) => within(key)))
+    : buckets;
+  return { ...kept, [hour]: { ...before, [minute]: bucket } };
+}
+
+function startOf(atMs: number, spanMs: number): string {
+  return String(Math.floor(atMs / spanMs) * spanMs);
+}
+
+/** What was counted in the minute that begins at `startMs`; null where nothing was. */
+export function bucketAt(
+  { buckets }: Pick<Counters, "buckets">,
+  startMs: number,
+): FunnelBucket | null {
+  return buckets[startOf(startMs, MS_PER_HOUR)]?.[String(startMs)] ?? null;
 }
 
 function join(one: FunnelBucket, other: FunnelBucket): FunnelBucket {
@@ -221,12 +238,23 @@ function sum(counts: Dict<number>): number {
   return total;
 }
 
-/** The funnel of the last `windowMs`. */
-export function funnelOf({ buckets }: Counters, nowMs: number, windowMs: number): FunnelBucket {
+/**
+ * The funnel of the last `windowMs`, or of the newest `signalsMaxCount` signals where those are
+ * fewer: in whole minutes, and the instant at which the oldest of them begins.
+ */
+export function funnelOf(
+  counters: Counters,
+  nowMs: number,
+  { windowMs, signalsMaxCount = Infinity }: { windowMs: number; signalsMaxCount?: number },
+): { readonly funnel: FunnelBucket; readonly fromMs: number } {
   const vetoes: Record<string, number> = {};
   const total = { ...EMPTY_BUCKET, vetoes };
-  for (const [start, bucket] of Object.entries(buckets)) {
-    if (Number(start) + BUCKET_MS <= nowMs - windowMs) continue;
+  const firstMs = Math.floor((nowMs - windowMs) / BUCKET_MS) * BUCKET_MS;
+  let fromMs = Math.floor(nowMs / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
+  while (fromMs > firstMs && total.signals < signalsMaxCount) {
+    fromMs -= BUCKET_MS;
+    const bucket = bucketAt(counters, fromMs);
+    if (bucket === null) continue;
     total.signals += bucket.signals;
     total.orders += bucket.orders;
     total.fills += bucket.fills;
@@ -236,7 +264,7 @@ export function funnelOf({ buckets }: Counters, nowMs: number, windowMs: number)
       vetoes[reason] = (vetoes[reason] ?? 0) + bucket.vetoes[reason]!;
     }
   }
-  return total;
+  return { funnel: total, fromMs };
 }
 
 export type WatcherState = "ok" | "idle" | "warming" | "quiet" | "never" | "off";

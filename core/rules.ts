@@ -18,6 +18,7 @@ export const loopShape = {
   diagnostics: z.strictObject({
     tp_sl_underwater_threshold_pct: frac(0, -1).default(-0.02),
     veto_window_seconds: seconds(86_400, 60).prefault(3_600),
+    veto_window_signals: count(100_000, 1).default(500),
     liveness: z.strictObject({
       enabled: z.boolean().default(true),
       max_idle_signals_seconds: seconds(7 * 86_400).prefault(3_600),
@@ -39,7 +40,10 @@ export function loopRules({ runtime, diagnostics }: z.output<typeof LoopKeys>) {
   return {
     sleepMs: runtime.loop_sleep_seconds,
     underwaterFrac: diagnostics.tp_sl_underwater_threshold_pct,
-    vetoWindowMs: diagnostics.veto_window_seconds,
+    vetoWindow: {
+      windowMs: diagnostics.veto_window_seconds,
+      signalsMaxCount: diagnostics.veto_window_signals,
+    },
     keepClosesCount: diagnostics.keep_closes,
     liveness: {
       enabled: liveness.enabled,

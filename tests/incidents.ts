@@ -65,7 +65,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   A9: unit(
     "one veto counted four times",
     "screen_test.ts",
-    "counters count each thing once and keep a day of five-minute buckets",
+    "counters count each thing once and keep a day of minutes",
   ),
   A10: sim("positions stuck for hours", "stuck_beyond_its_time"),
   A11: unit(

@@ -1,9 +1,9 @@
 /** `diagnostics.json`: what happened, whether it still happens, and what needs attention. */
 import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
-import { BUCKET_MS, funnelOf } from "../../core/diagnostics.ts";
+import { BUCKET_MS, bucketAt, funnelOf } from "../../core/diagnostics.ts";
 import { START_PHASES } from "../../core/memory.ts";
-import { MS_PER_HOUR, MS_PER_SECOND } from "../../core/units.ts";
+import { MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
 import { Liveness, liveness } from "./liveness.ts";
 import {
@@ -18,7 +18,9 @@ import {
   type Published,
   seconds,
 } from "./surface.ts";
-import { windowFrom } from "./window.ts";
+
+/** A column of the heat map. */
+const HEAT_MS = 5 * MS_PER_MINUTE;
 
 const Funnel = z.strictObject({
   signals: count,
@@ -53,11 +55,13 @@ export const Diagnostics = z.strictObject({
       since_ts: maybeTime,
       window: z.strictObject({
         seconds: z.number().positive(),
+        /** The window is shorter where so many signals are newer. */
+        signals_max: count,
         from_ts: isoTime,
         by_reason: counts,
         funnel: Funnel,
       }),
-      /** Vetoes by reason in five-minute buckets of the last hour, oldest first. */
+      /** Vetoes by reason in five-minute columns of the last hour, oldest first. */
       heat: z.strictObject({
         bucket_s: count,
         from_ts: isoTime,
@@ -212,8 +216,8 @@ function phaseOf({ memory, loop }: Published): (typeof PHASES)[number] {
 function vetoCounters(published: Published) {
   const { memory, rules } = published;
   const { counters, pulse } = memory;
-  const { vetoWindowMs } = rules.loop;
-  const funnel = funnelOf(counters, pulse.nowMs, vetoWindowMs);
+  const { vetoWindow } = rules.loop;
+  const { funnel, fromMs } = funnelOf(counters, pulse.nowMs, vetoWindow);
   const vetoed = Object.values(funnel.vetoes).reduce((sum, n) => sum + n, 0);
   return {
     by_reason: { ...counters.byReason },
@@ -227,8 +231,9 @@ function vetoCounters(published: Published) {
     last_veto_ts: isoOrNull(counters.lastVetoMs),
     since_ts: isoOrNull(counters.sinceMs),
     window: {
-      seconds: vetoWindowMs / MS_PER_SECOND,
-      from_ts: windowFrom(published, vetoWindowMs),
+      seconds: vetoWindow.windowMs / MS_PER_SECOND,
+      signals_max: vetoWindow.signalsMaxCount,
+      from_ts: iso(Math.max(memory.startedMs, fromMs)),
       by_reason: { ...funnel.vetoes },
       funnel: {
         signals: funnel.signals,
@@ -243,18 +248,19 @@ function vetoCounters(published: Published) {
   };
 }
 
-/** One row per reason that occurred in the last hour, the most frequent first. */
+/** One row per reason that occurred in the last hour, the most frequent first; each minute once. */
 function heatOf(
   { counters, nowMs }: { counters: Published["memory"]["counters"]; nowMs: number },
 ) {
-  const columns = MS_PER_HOUR / BUCKET_MS;
-  const lastStart = Math.floor(nowMs / BUCKET_MS) * BUCKET_MS;
-  const fromMs = lastStart - (columns - 1) * BUCKET_MS;
+  const columns = MS_PER_HOUR / HEAT_MS;
+  const lastStart = Math.floor(nowMs / HEAT_MS) * HEAT_MS;
+  const fromMs = lastStart - (columns - 1) * HEAT_MS;
   const rows: Record<string, number[]> = {};
-  for (let column = 0; column < columns; column++) {
-    const bucket = counters.buckets[String(fromMs + column * BUCKET_MS)];
-    for (const [reason, n] of Object.entries(bucket?.vetoes ?? {})) {
-      (rows[reason] ??= Array.from({ length: columns }, () => 0))[column] = n;
+  for (let atMs = fromMs; atMs <= nowMs; atMs += BUCKET_MS) {
+    const column = Math.floor((atMs - fromMs) / HEAT_MS);
+    for (const [reason, n] of Object.entries(bucketAt(counters, atMs)?.vetoes ?? {})) {
+      const row = rows[reason] ??= Array.from({ length: columns }, () => 0);
+      row[column]! += n;
     }
   }
   const totals = Object.entries(rows).map(([reason, counts]) => ({
@@ -263,7 +269,7 @@ function heatOf(
     total: counts.reduce((sum, n) => sum + n, 0),
   }));
   return {
-    bucket_s: BUCKET_MS / MS_PER_SECOND,
+    bucket_s: HEAT_MS / MS_PER_SECOND,
     from_ts: iso(fromMs),
     rows: totals.toSorted((a, b) => b.total - a.total || (a.reason < b.reason ? -1 : 1)),
   };

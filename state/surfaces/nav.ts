@@ -175,7 +175,7 @@ export function aumOf(
 
 /** A day is a number of whole buckets: within one, the sums stay the same. */
 const dayFunnel = remembered((counters: Counters, bucket: number) =>
-  funnelOf(counters, bucket * BUCKET_MS, MS_PER_DAY)
+  funnelOf(counters, bucket * BUCKET_MS, { windowMs: MS_PER_DAY }).funnel
 );
 
 function execStats(published: Published): z.output<typeof ExecStats> {

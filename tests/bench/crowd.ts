@@ -4,7 +4,7 @@
  */
 import { buildRules, framesOf } from "../../config/load.ts";
 import type { Decision } from "../../core/executor.ts";
-import type { FunnelBucket } from "../../core/diagnostics.ts";
+import { BUCKET_MS, type Buckets, type FunnelBucket, intoBucket } from "../../core/diagnostics.ts";
 import type { Close } from "../../core/exits/episode.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
@@ -33,8 +33,7 @@ const NOW_MS = START_MS + HISTORY_BARS * HOUR;
 const LINEAGE = "crowd0";
 const ROUTES_EACH = 40;
 const CLOSES_COUNT = 500;
-const BUCKET_MS = 5 * MINUTE;
-const BUCKETS_COUNT = 288;
+const BUCKETS_COUNT = 1_440;
 
 export type Crowd = {
   readonly engine: Engine;
@@ -118,12 +117,10 @@ function withPast(memory: Memory, tickers: readonly Ticker[], rules: Rules): Mem
       return [`${close.ticker}:${close.side}:${close.closedMs}:${i}`, close] as const;
     }),
   );
-  const buckets = Object.fromEntries(
-    Array.from({ length: BUCKETS_COUNT }, (_, i) => {
-      const startMs = Math.floor(nowMs / BUCKET_MS - BUCKETS_COUNT + 1 + i) * BUCKET_MS;
-      return [String(startMs), bucketOf(i)] as const;
-    }),
-  );
+  let buckets: Buckets = {};
+  for (let i = 1; i <= BUCKETS_COUNT; i++) {
+    buckets = intoBucket(buckets, bucketOf(i), nowMs - (BUCKETS_COUNT - i) * BUCKET_MS);
+  }
   return { ...memory, routing, closes, counters: { ...memory.counters, buckets } };
 }
 

@@ -53,8 +53,10 @@ export const DIFFERENCES: Readonly<Record<string, Differences>> = {
     "/runtime_diagnostics additionalProperties notes": "what the start had to say",
     "/runtime_diagnostics/veto_counters additionalProperties total_fills": "what became of orders",
     "/runtime_diagnostics/veto_counters additionalProperties total_maker_fills": "and how",
-    "/runtime_diagnostics/veto_counters additionalProperties heat": "vetoes in five-minute buckets",
+    "/runtime_diagnostics/veto_counters additionalProperties heat": "vetoes in five-minute columns",
     "/runtime_diagnostics/veto_counters/window additionalProperties from_ts": "since when",
+    "/runtime_diagnostics/veto_counters/window additionalProperties signals_max":
+      "the window is the newest signals where those are fewer",
     "/runtime_diagnostics/exit_pipeline additionalProperties exits_by_reason": "ways out, counted",
     "/runtime_diagnostics/exit_pipeline additionalProperties recent_exits": "the last ways out",
     "/runtime_diagnostics/liveness additionalProperties limits": "what the watchers wait for",

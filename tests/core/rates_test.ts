@@ -3,7 +3,13 @@
  * came, a rate is a share of 1 or unknown, and every surface keeps its schema.
  */
 import assert from "node:assert/strict";
-import { BUCKET_MS, EMPTY_COUNTERS, type FunnelBucket } from "../../core/diagnostics.ts";
+import {
+  BUCKET_MS,
+  type Buckets,
+  EMPTY_COUNTERS,
+  type FunnelBucket,
+  intoBucket,
+} from "../../core/diagnostics.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import { EMPTY_RECORD, EMPTY_TOTALS } from "../../core/router/record.ts";
@@ -85,9 +91,10 @@ function oddMemory(draw: Draw): Memory {
   const { chance, upTo, usd } = draw;
   const blank = blankMemory("test00", T0);
   const start = Math.floor(NOW / BUCKET_MS) * BUCKET_MS;
-  const buckets = Object.fromEntries(
-    Array.from({ length: upTo(5) }, (_, i) => [String(start - i * BUCKET_MS), bucket(draw)]),
-  );
+  let buckets: Buckets = {};
+  for (let i = upTo(5); i > 0; i--) {
+    buckets = intoBucket(buckets, bucket(draw), start - i * BUCKET_MS);
+  }
   const closes = Object.fromEntries(Array.from({ length: upTo(5) }, (_, i) => [
     `c${i}`,
     close({

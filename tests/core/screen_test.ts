@@ -182,7 +182,7 @@ Deno.test("an entry is neither priced by an old mark nor sized by an unknown NAV
 
 const veto = (reason: string) => ({ kind: "veto", reason }) as EngineEvent;
 
-Deno.test("counters count each thing once and keep a day of five-minute buckets", () => {
+Deno.test("counters count each thing once and keep a day of minutes", () => {
   const filled = { kind: "order_fill", maker: true } as EngineEvent;
   const attempt = { kind: "order_attempt" } as EngineEvent;
   let counters = countTick(EMPTY_COUNTERS, {
@@ -199,16 +199,16 @@ Deno.test("counters count each thing once and keep a day of five-minute buckets"
   assert.deepEqual(counters.byReason, { a: 2 });
   const quiet = countTick(counters, { nowMs: T0 + MINUTE, signals: 0, events: [] });
   assert.equal(quiet, counters, "nothing happened, nothing changed");
-  for (let m = 5; m <= 26 * 60; m += 5) {
+  for (let m = 1; m <= 26 * 60; m++) {
     counters = countTick(counters, { nowMs: T0 + m * MINUTE, signals: 1, events: [veto("b")] });
   }
-  assert.ok(Object.keys(counters.buckets).length <= 24 * 12 + 1);
-  assert.equal(counters.totalSignals, 2 + 26 * 12);
+  assert.ok(Object.values(counters.buckets).length <= 25);
+  assert.equal(counters.totalSignals, 2 + 26 * 60);
   const twice = [0, 1].reduce(
     (at, s) => countTick(at, { nowMs: T0 + s, signals: 1, events: [attempt, filled, veto("a")] }),
     EMPTY_COUNTERS,
   );
-  assert.deepEqual(funnelOf(twice, T0, HOUR), {
+  assert.deepEqual(funnelOf(twice, T0, { windowMs: HOUR }).funnel, {
     signals: 2,
     orders: 2,
     fills: 2,
@@ -216,9 +216,18 @@ Deno.test("counters count each thing once and keep a day of five-minute buckets"
     partial: 0,
     vetoes: { a: 2 },
   });
-  const lastHour = funnelOf(counters, T0 + 26 * HOUR, HOUR);
-  assert.ok(lastHour.signals >= 12 && lastHour.signals <= 13);
-  assert.deepEqual(Object.keys(lastHour.vetoes), ["b"]);
+  const nowMs = T0 + 26 * HOUR;
+  const lastHour = funnelOf(counters, nowMs, { windowMs: HOUR });
+  assert.deepEqual([lastHour.funnel.signals, lastHour.fromMs], [61, nowMs - HOUR]);
+  assert.deepEqual(lastHour.funnel.vetoes, { b: 61 });
+  const newest = funnelOf(counters, nowMs, { windowMs: HOUR, signalsMaxCount: 20 });
+  assert.deepEqual([newest.funnel.signals, newest.fromMs], [20, nowMs - 19 * MINUTE]);
+  const partly = funnelOf(counters, nowMs + 30_000, { windowMs: HOUR });
+  assert.equal(
+    partly.fromMs,
+    nowMs - HOUR,
+    "a minute that is partly in it counts whole, and is told",
+  );
 });
 
 Deno.test("every kind of event leaves its time", () => {
