@@ -34,6 +34,8 @@ import {
 import { change, putOrder, type Work } from "./work.ts";
 import { conditionsOf } from "./world.ts";
 
+/** Older transfers are in the sums and in the log of the account. */
+const TRANSFERS_KEPT_COUNT = 64;
 /** Exits after which a symbol rests. */
 const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation", "unprotected"]);
 
@@ -221,8 +223,10 @@ function receive(work: Work, income: Income): void {
   work.events.push({ kind: "income", income });
   change(work, { incomeId: income.id });
   if (income.type === "transfer") {
-    const transfersUsd = memory.cash.transfersUsd + income.usd;
-    return change(work, { cash: { ...memory.cash, transfersUsd } });
+    const { id, usd, atMs } = income;
+    const transfersUsd = memory.cash.transfersUsd + usd;
+    const transfers = [...memory.transfers, { id, usd, atMs }].slice(-TRANSFERS_KEPT_COUNT);
+    return change(work, { cash: { ...memory.cash, transfersUsd }, transfers });
   }
   addCash(work, { realizedUsd: 0, feesUsd: 0, fundingUsd: income.usd });
   if (income.ticker === null || income.side === null) return;

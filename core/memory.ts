@@ -60,6 +60,9 @@ export type Cash = {
   readonly transfersUsd: number;
 };
 
+/** Money that came in, or where negative went out, and its income row. */
+export type Transfer = { readonly id: number; readonly usd: number; readonly atMs: number };
+
 /** The same sums since the start of the account's day. */
 export type DayCash = {
   readonly day: string | null;
@@ -95,6 +98,8 @@ export type Memory = {
   readonly booked: Dict<Booked>;
   /** The newest income row that has been booked. */
   readonly incomeId: number;
+  /** The newest money that came in or went out, oldest first; all of it is in the sums. */
+  readonly transfers: readonly Transfer[];
   readonly differences: Differences;
   /** Orders the venue shows that nobody here remembers, and since when. */
   readonly strangers: Dict<number>;
@@ -158,6 +163,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     flips: {},
     booked: {},
     incomeId: 0,
+    transfers: [],
     differences: {},
     strangers: {},
     tempo: {

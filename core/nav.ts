@@ -116,6 +116,7 @@ export const EMPTY_NAV: NavMemory = {
   highUsd: null,
   day: null,
   dayStartUsd: null,
+  dayStartMs: null,
   dayPeakUsd: null,
   hourly: {},
   ddState: "NORMAL",
@@ -324,7 +325,7 @@ function accept(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
   let next: NavMemory = { ...memory, level };
   const day = dayOf(atMs, rules.zone);
   if (day !== memory.day) {
-    next = { ...next, day, dayStartUsd: navUsd, dayPeakUsd: navUsd };
+    next = { ...next, day, dayStartUsd: navUsd, dayStartMs: atMs, dayPeakUsd: navUsd };
     events.push({ kind: "account_rule", rule: "new_day", navUsd, note: day });
   } else if (navUsd > memory.dayPeakUsd!) next = { ...next, dayPeakUsd: navUsd };
   if (memory.peakUsd === null || navUsd > memory.peakUsd) {

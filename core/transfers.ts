@@ -11,6 +11,8 @@ import { MS_PER_MINUTE } from "./units.ts";
 export type Baselines = DrawdownMemory & {
   readonly day: string | null;
   readonly dayStartUsd: number | null;
+  /** When the reading was taken that the day began with. */
+  readonly dayStartMs: number | null;
   readonly dayPeakUsd: number | null;
   /** Highest NAV per hour of the last 24 h; the key is the hour's start. */
   readonly hourly: Dict<number>;
@@ -50,9 +52,9 @@ export function isEarly(step: EarlyStep | null, movedUsd: number, nowMs: number)
 /** The baselines of a memory, and nothing else of it. */
 export function baselinesOf(memory: Baselines): Baselines {
   const { peakUsd, peakMs, highUsd, ddState, flipsMs, circuit, rebasedMs, latch } = memory;
-  const { day, dayStartUsd, dayPeakUsd, hourly } = memory;
+  const { day, dayStartUsd, dayStartMs, dayPeakUsd, hourly } = memory;
   const drawdown = { peakUsd, peakMs, highUsd, ddState, flipsMs, circuit, rebasedMs, latch };
-  return { ...drawdown, day, dayStartUsd, dayPeakUsd, hourly };
+  return { ...drawdown, day, dayStartUsd, dayStartMs, dayPeakUsd, hourly };
 }
 
 /** Moves every baseline by money that came in or went out, so that past drawdown is kept. */

@@ -163,30 +163,39 @@ export const AccountBaseline = z.strictObject({
   zone: z.string(),
   day: z.string(),
   day_start_equity: maybe,
-  /** Null: the instant of the day's first reading is not kept. */
+  /** When the reading was taken that the day began with. */
   day_start_ts: maybeTime,
   day_peak: maybe,
   peak_equity: maybe,
   peak_ts: maybeTime,
   rule: z.string(),
-  /** What came in less what went out since the books began; every transfer has its income row. */
+  /** What came in less what went out since the books began. */
   transfers_usd: z.number(),
+  /** The newest of them, oldest first. */
+  transfers_applied: z.array(z.strictObject({ id: z.string(), ts: isoTime, usd: z.number() })),
   crc32: crc,
 });
 
 /** What losses are measured from. */
-export function projectAccountBaseline({ memory: { nav, pulse, cash }, rules }: Published) {
+export function projectAccountBaseline(
+  { memory: { nav, pulse, cash, transfers }, rules }: Published,
+) {
   const { zone } = rules.nav;
   return sealed({
     zone,
     day: nav.day ?? dayOf(pulse.nowMs, zone),
     day_start_equity: nav.dayStartUsd,
-    day_start_ts: null,
+    day_start_ts: isoOrNull(nav.dayStartMs),
     day_peak: nav.dayPeakUsd,
     peak_equity: nav.peakUsd,
     peak_ts: isoOrNull(nav.peakMs),
     rule: "highest accepted NAV, moved by transfers, re-based after a circuit's cool-off",
     transfers_usd: cash.transfersUsd,
+    transfers_applied: transfers.map(({ id, usd, atMs }) => ({
+      id: String(id),
+      ts: iso(atMs),
+      usd,
+    })),
   });
 }
 

@@ -33,7 +33,6 @@ export const DIFFERENCES: Readonly<Record<string, Differences>> = {
     ...ENVELOPE,
     "additionalProperties day_peak": "the daily loss is taken from the day's peak",
     "additionalProperties transfers_usd": "the sum of all transfers",
-    "required transfers_applied": "each transfer has its income row; what is kept is the sum",
   },
   risk_snapshot: {
     ...ENVELOPE,

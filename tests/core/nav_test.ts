@@ -216,7 +216,7 @@ Deno.test("the day rolls at midnight of the configured zone", () => {
     { navUsd: 9_700, atMs: midnight },
   ], { rules: berlin });
   assert.deepEqual(fired, ["new_day", "new_day"]);
-  assert.equal(memory.dayStartUsd, 9_700);
+  assert.deepEqual([memory.dayStartUsd, memory.dayStartMs], [9_700, midnight]);
   assert.equal(viewAccount(memory, midnight, berlin).dayLossFrac, 0);
   assert.throws(() => navRulesOf({ reset_timezone: "Europe/Berlln" }));
 });

@@ -6,6 +6,7 @@ import { Past } from "../../core/past.ts";
 import type { Command, NewOrder, Observation, VenueEvent } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { Account, Reading } from "../../core/types.ts";
+import { projectAccountBaseline } from "../../state/surfaces/durable.ts";
 import {
   account,
   BTC,
@@ -20,6 +21,7 @@ import {
   trade,
 } from "../fixtures.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
+import { publishedOf } from "../swarm/surfaces.ts";
 
 const SECOND = 1_000;
 const RULES = rules();
@@ -189,8 +191,16 @@ Deno.test("money that comes in is no profit, and moves the baselines once", () =
   });
   const after = tick(freeze(before), told).memory;
   assert.equal(after.cash.transfersUsd, 500);
+  assert.deepEqual(after.transfers, [{ id: 1, usd: 500, atMs: T0 }]);
   assert.equal(after.cash.realizedUsd, 0);
   assert.equal(after.nav.peakUsd, 10_500);
+  const past = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
+  const shown = projectAccountBaseline(
+    publishedOf({ memory: after, seen: told, rules: RULES, past }),
+  );
+  const ts = new Date(T0).toISOString();
+  assert.deepEqual(shown.transfers_applied, [{ id: "1", ts, usd: 500 }]);
+  assert.equal(shown.day_start_ts, ts);
   assert.equal(after.nav.pending, null);
 });
 
