@@ -113,8 +113,7 @@ function book(work: Work, trade: Trade): void {
     feesUsd: trade.feeUsd,
     fundingUsd: 0,
   });
-  const tempo = noteFill(work.memory.tempo, trade, work.rules.limits);
-  if (tempo !== work.memory.tempo) change(work, { tempo });
+  change(work, { tempo: noteFill(work.memory.tempo, trade) });
   if (filled !== undefined) putOrder(work, filled);
   const route = order === undefined ? undefined : memory.routes[order.ownerId];
   if (route !== undefined) {

@@ -7,6 +7,8 @@ import { rivalIds } from "./ids.ts";
 import type { Memory } from "./memory.ts";
 import type { AccountView } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
+import { ENGINE_FAULT, VENUE } from "./operator.ts";
+import { isAccountKnown } from "./reading.ts";
 import type { World } from "./risk/check.ts";
 import { circuitsOf } from "./risk/circuits.ts";
 import type { ModeView } from "./risk/mode.ts";
@@ -50,8 +52,8 @@ function operatorItems({ operator, holdings }: Memory): Attention[] {
   const { state, by, reason } = operator;
   if (state === "KILLED") return [{ id: "killed", level: "critical", args: [by, reason] }];
   if (state === "PAUSED") {
-    const level = by === "engine_fault" || by === "venue" ? "critical" : "warn";
-    const id = by === "engine_fault" ? "engine_fault" : "entries_paused";
+    const level = by === ENGINE_FAULT || by === VENUE ? "critical" : "warn";
+    const id = by === ENGINE_FAULT ? "engine_fault" : "entries_paused";
     return [{ id, level, args: [by, reason] }];
   }
   if (state === "FLATTENING") {
@@ -82,11 +84,13 @@ function processItems({ pulse, strangers, lineage }: Memory, rules: Rules): Atte
 /** What the venue does not tell, or not as the book has it. */
 function unknownItems({ pulse, orders, differences }: Memory): Attention[] {
   const items: Attention[] = [];
-  const { quarantined, accountOk, accountMs, nowMs } = pulse;
+  const { quarantined, accountMs, nowMs } = pulse;
   if (quarantined.length > 0) {
     items.push({ id: "position_quarantined", level: "critical", args: quarantined });
   }
-  if (!accountOk) items.push({ id: "positions_unknown", level: "critical", args: [accountMs] });
+  if (!isAccountKnown(pulse)) {
+    items.push({ id: "positions_unknown", level: "critical", args: [accountMs] });
+  }
   const lost = Object.values(orders).filter(({ state, sentMs }) =>
     state === "unknown" && nowMs - sentMs > UNKNOWN_PATIENCE_MS
   );

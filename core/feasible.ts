@@ -40,7 +40,7 @@ export function infeasible(
   const account = { kind: "read", value } as const;
   const explained = { totalUsd: 0, transfersUsd: 0 };
   const [nav] = updateNav(blank.nav, { nowMs, account, explained }, rules.nav);
-  const memory = { ...blank, nav, pulse: { ...blank.pulse, accountOk: true } };
+  const memory = { ...blank, nav, pulse: { ...blank.pulse, accountOk: true, accountMs: nowMs } };
   const world = worldOf(memory, { market: view, past, rules });
   const limits = { ...rules.limits, strategyLegs: { ...rules.limits.strategyLegs, [NOBODY]: 1 } };
   return view.tickers.toSorted().flatMap((ticker) => {

@@ -11,6 +11,7 @@ import { type Entry, type PositionKey, positionKey } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
 import { startExit } from "./leaving.ts";
 import { change, type Work } from "./work.ts";
+import { arePositionsKnown } from "./world.ts";
 
 /** After this long the reason of the entry is old. */
 const FLIP_MAX_MS = 30 * MS_PER_SECOND;
@@ -60,8 +61,7 @@ export function takeFlips(work: Work): EndedFlips {
 
 /** True when book and venue agree that the leg has gone, and nothing of it is under way. */
 function isFlat({ memory, seen: { account } }: Work, key: PositionKey): boolean {
-  const isKnown = memory.pulse.accountOk && Object.keys(memory.differences).length === 0;
-  if (account.kind === "failed" || !isKnown) return false;
+  if (account.kind === "failed" || !arePositionsKnown(memory)) return false;
   const isHeld = account.value.positions.some(({ ticker, side, lots }) =>
     positionKey(ticker, side) === key && lots > 0
   );

@@ -15,12 +15,15 @@ import type { Route } from "./router/route.ts";
 import { routingOf } from "./routing.ts";
 import { lateScanMs } from "./rules.ts";
 import type { Mark, PositionKey } from "./types.ts";
-import { MS_PER_MINUTE } from "./units.ts";
+import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
 import { change, putOrder, type Work } from "./work.ts";
 import { entriesRevoked } from "./world.ts";
 
 /** For as long it is told that legs went unwatched. */
 const LATE_SCAN_TOLD_MS = 10 * MS_PER_MINUTE;
+
+/** What an exit has left over is tried again after this time. */
+const REARM_MS = MS_PER_SECOND;
 
 /** Starts the exits that are due. One per leg at a time; it ends when the leg is flat. */
 export function scanExits(work: Work): void {
@@ -113,6 +116,13 @@ function rearm(work: Work, key: PositionKey, guard: Guard): void {
   const { exit } = guard;
   if (exit === null || work.memory.routes[exit.routeId] !== undefined) return;
   startExit(work, key, guard, { reason: exit.reason, levelPx: null });
+}
+
+/** When exits whose route is over while their leg is not flat want to start again. */
+export function leavingDeadlines({ memory: { registry, routes }, seen }: Work): number[] {
+  return Object.values(registry)
+    .filter(({ exit }) => exit !== null && routes[exit.routeId] === undefined)
+    .map(() => seen.nowMs + REARM_MS);
 }
 
 /**

@@ -5,6 +5,8 @@
  */
 import { unreachable } from "./assert.ts";
 import { type Acknowledgeable, release } from "./drawdown.ts";
+import type { Operator } from "./memory.ts";
+import { isSettled } from "./router/orders.ts";
 import { MS_PER_SECOND } from "./units.ts";
 import { change, type Work } from "./work.ts";
 import { worldOf } from "./world.ts";
@@ -33,6 +35,35 @@ export type OperatorCommand = {
 
 /** What was killed stays so for a while: a second thought is cheap. */
 const RELEASE_AFTER_MS = 60 * MS_PER_SECOND;
+
+/** Who stops entries without a human: the environment, a bug of the engine, a refusal of the venue. */
+const KILL_SWITCH = "KILL_SWITCH";
+export const ENGINE_FAULT = "engine_fault";
+export const VENUE = "venue";
+
+/**
+ * The operator's state at a start: KILLED where the environment says so, and PAUSED when it no longer
+ * does, for what was killed is never let run by a start. A pause that a fault of the engine or a
+ * refusal of the venue caused ends with the process that had it: only RUNNING is ever paused by those.
+ */
+export function operatorAtStart(
+  operator: Operator,
+  { killed, nowMs: sinceMs }: { killed: boolean; nowMs: number },
+): Operator {
+  const { state, by } = operator;
+  if (killed) {
+    return state === "KILLED"
+      ? operator
+      : { state: "KILLED", sinceMs, by: KILL_SWITCH, reason: null };
+  }
+  if (state === "KILLED" && by === KILL_SWITCH) {
+    const reason = "the kill switch is out: resume when entries should go on";
+    return { state: "PAUSED", sinceMs, by: KILL_SWITCH, reason };
+  }
+  return state === "PAUSED" && (by === ENGINE_FAULT || by === VENUE)
+    ? { state: "RUNNING", sinceMs, by: "start", reason: null }
+    : operator;
+}
 
 /** Carries out what was said, one after the other; every command is answered. */
 export function obey(work: Work, said: readonly OperatorCommand[]): void {
@@ -107,6 +138,12 @@ function hindrance({ memory, seen, past, rules }: Work): string | null {
     : null;
 }
 
+/** Something that opens is still out: it may fill yet. */
+function isOpening({ memory: { routes, orders } }: Work): boolean {
+  return Object.values(routes).some(({ effect }) => effect === "open") ||
+    Object.values(orders).some((order) => order.effect === "open" && !isSettled(order));
+}
+
 /** Flattening is over when book and venue show nothing any more; entries stay off. */
 export function concludeFlatten(work: Work): void {
   const { operator, holdings, differences, pulse, nav } = work.memory;
@@ -115,7 +152,7 @@ export function concludeFlatten(work: Work): void {
   const isKnown = Object.keys(differences).length === 0;
   const isFlat = Object.keys(holdings).length === 0 &&
     account.value.positions.every(({ lots }) => lots === 0);
-  if (!isKnown || !isFlat) return;
+  if (!isKnown || !isFlat || isOpening(work)) return;
   change(work, { operator: { ...operator, state: "PAUSED", sinceMs: pulse.nowMs } });
   const navUsd = nav.level?.navUsd ?? null;
   const note = "every position is closed: entries stay off until somebody resumes";

@@ -11,8 +11,8 @@ import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
 import { dayOf, updateNav } from "./nav.ts";
 import { moveOn, phaseDeadlineMs } from "./phase.ts";
-import { scanExits } from "./leaving.ts";
-import { concludeFlatten, obey, type OperatorCommand } from "./operator.ts";
+import { leavingDeadlines, scanExits } from "./leaving.ts";
+import { concludeFlatten, obey, type OperatorCommand, VENUE } from "./operator.ts";
 import { noteErrors } from "./risk/tempo.ts";
 import { routeDeadlineMs } from "./router/advance.ts";
 import { errorRule, REFUSED_REST_MS } from "./router/errors.ts";
@@ -34,8 +34,6 @@ import { begin, change, finish, type Step, type StepInput, tendOrders, type Work
 
 /** Every zone's midnight is at a quarter of an hour. */
 const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
-/** Who has paused entries when the exchange's refusals say that none would be taken. */
-const VENUE = "venue";
 const NAV_RECHECK_MS = 10 * MS_PER_SECOND;
 
 /** What a tick is told besides what the venue tells. */
@@ -181,7 +179,10 @@ function isVenueError(event: EngineEvent): boolean {
   return event.kind === "order_unknown";
 }
 
-/** The earliest instant at which anything wants to be looked at; always in the future. */
+/**
+ * The earliest instant at which anything wants to be looked at; always in the future, and never later
+ * than the next screening would be: legs are looked at also where nothing is screened any more.
+ */
 export function wakeAt(work: Work): number {
   const { memory, rules, seen } = work;
   const deadlines = [
@@ -190,14 +191,15 @@ export function wakeAt(work: Work): number {
     ...Object.values(memory.orders).map((order) => orderDeadlineMs(order, rules.router)),
     ...Object.values(memory.routes).map((route) => routeDeadlineMs(route, rules.router)),
     ...deadManDeadlines(work),
+    ...leavingDeadlines(work),
     ...Object.values(memory.flips).map(({ untilMs }) => untilMs),
     ...strangerDeadlines(memory),
     phaseDeadlineMs(memory),
     memory.nav.pending === null ? null : memory.nav.pending.lastMs + NAV_RECHECK_MS,
   ];
-  let wakeMs = Infinity;
+  let wakeMs = seen.nowMs + rules.screenMs;
   for (const deadline of deadlines) {
     if (deadline !== null && deadline > seen.nowMs) wakeMs = Math.min(wakeMs, deadline);
   }
-  return Number.isFinite(wakeMs) ? Math.ceil(wakeMs) : seen.nowMs + rules.screenMs;
+  return Math.ceil(wakeMs);
 }

@@ -1,18 +1,34 @@
 /**
- * What a reading of the account is evidence of. An old one says nothing about now, and one taken too
- * soon after an order left says nothing about that order.
+ * What a reading of the account is evidence of. Reading takes time, and a slow venue more: what counts
+ * is whether a reading was taken after what it is held against. One that is really old is as good as
+ * none.
  */
 import type { Observation } from "./ports.ts";
 import type { Order } from "./router/orders.ts";
 import { type Account, positionKey } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
 
-/** A reading older than this says nothing of now; an order sent this long before it shows in it. */
-const READING_FRESH_MS = 2 * MS_PER_SECOND;
+/** A reading older than this says nothing of now. */
+const READING_MAX_MS = 15 * MS_PER_SECOND;
+/** An order that left this long before a reading shows in it. */
+const SHOWN_AFTER_MS = 2 * MS_PER_SECOND;
+/** A venue refuses what arrives this long after it was sent. */
+const BLIND_MS = 5 * MS_PER_SECOND;
 
-/** True where the account was read, and at this moment. */
+function isCurrent(ageMs: number): boolean {
+  return ageMs <= READING_MAX_MS;
+}
+
+/** True where the account was read, and not long ago. */
 export function isReadingFresh({ account, nowMs }: Observation): boolean {
-  return account.kind === "read" && nowMs - account.value.atMs <= READING_FRESH_MS;
+  return account.kind === "read" && isCurrent(nowMs - account.value.atMs);
+}
+
+/** True where the last reading was good and still says something of now. */
+export function isAccountKnown(
+  { accountOk, accountMs, nowMs }: { accountOk: boolean; accountMs: number | null; nowMs: number },
+): boolean {
+  return accountOk && accountMs !== null && isCurrent(nowMs - accountMs);
 }
 
 /**
@@ -32,10 +48,12 @@ export function isStopMissing(seen: Observation, order: Order): boolean {
  * True for a close whose arrival is unknown, that does not rest, and of which the leg shows no trace:
  * `heldLots`, what the book says is held, is all still there. Another close may leave beside it. It
  * is not proved lost, and may yet arrive; but a close opens nothing, whichever of the two is first.
+ * Where nothing can be read that holds after a while for what cannot rest.
  */
 export function isCloseMissing(seen: Observation, order: Order, heldLots: number): boolean {
+  if (order.effect !== "close" || heldLots === 0) return false;
   const account = accountAfter(seen, order);
-  if (account === null || order.effect !== "close" || heldLots === 0) return false;
+  if (account === null) return isReadingFresh(seen) ? false : isLongSilent(seen, order);
   if (account.openOrders.some(({ clientId }) => clientId === order.clientId)) return false;
   const key = positionKey(order.ticker, order.side);
   return account.positions.some((leg) =>
@@ -43,10 +61,19 @@ export function isCloseMissing(seen: Observation, order: Order, heldLots: number
   );
 }
 
-/** A reading of now in which an unknown order would show; null where there is none. */
+function isLongSilent({ nowMs }: Observation, order: Order): boolean {
+  const rests = order.kind !== "market" && order.tif !== "IOC";
+  return isUnheard(order) && !rests && nowMs - order.sentMs >= BLIND_MS;
+}
+
+/** Nobody knows whether it arrived; that it is being taken back makes no difference. */
+function isUnheard({ state, ackMs }: Order): boolean {
+  return state === "unknown" || (state === "cancelling" && ackMs === null);
+}
+
+/** A current reading in which an unknown order would show; null where there is none. */
 function accountAfter({ account, nowMs }: Observation, order: Order): Account | null {
-  if (order.state !== "unknown" || account.kind === "failed") return null;
+  if (!isUnheard(order) || account.kind === "failed") return null;
   const { atMs } = account.value;
-  if (nowMs - atMs > READING_FRESH_MS || atMs - order.sentMs < READING_FRESH_MS) return null;
-  return account.value;
+  return isCurrent(nowMs - atMs) && atMs - order.sentMs >= SHOWN_AFTER_MS ? account.value : null;
 }

@@ -15,7 +15,7 @@ import { isCloseMissing } from "./reading.ts";
 import { buys, positionKey, type Ticker } from "./types.ts";
 import { change, putOrder, valueUsd, type Work } from "./work.ts";
 import { BPS_PER_UNIT } from "./units.ts";
-import { entriesRevoked } from "./world.ts";
+import { arePositionsKnown, entriesRevoked } from "./world.ts";
 
 /** What all routes of one tick share. */
 type Floor = {
@@ -27,6 +27,8 @@ type Floor = {
   readonly moved: Map<string, Route | null>;
   /** Nothing that opens may be out any more. */
   readonly isRevoked: boolean;
+  /** A start is over, and book and venue agree. */
+  readonly isAccountKnown: boolean;
 };
 
 /**
@@ -76,6 +78,7 @@ function floorOf(work: Work): Floor {
     minChildUsd,
     moved: new Map(),
     isRevoked: opens && entriesRevoked(memory, rules),
+    isAccountKnown: memory.pulse.phase === "run" && arePositionsKnown(memory),
   };
 }
 
@@ -102,6 +105,7 @@ function move(work: Work, before: Route, floor: Floor): void {
     bucketMaxSpreadBps: rules.buckets[route.ticker]?.maxSpreadBps ?? 0,
     entriesAllowed: memory.operator.state === "RUNNING" && !floor.isRevoked &&
       !isLeaving(work, route),
+    isAccountKnown: floor.isAccountKnown,
     heldLots,
     order,
     reservedLots: reservedLots(work, route),

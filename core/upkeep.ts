@@ -24,12 +24,12 @@ const SHOW_UP_MS = 5 * MS_PER_SECOND;
 /** A symbol rests for as long after a difference that no trade explains. */
 const ADJUSTED_REST_MS = 60 * MS_PER_SECOND;
 
-/** Book against venue; good readings of this moment only: an old one is no evidence of anything. */
+/** Book against venue; current readings only: an old one is no evidence of anything. */
 export function reconcileBook(work: Work): void {
   const { account, nowMs } = work.seen;
   if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
-  const { holdings, differences, booked } = work.memory;
-  const result = reconcile({ holdings, differences }, account.value, nowMs);
+  const { holdings, differences, booked, tempo: { lastFillMs } } = work.memory;
+  const result = reconcile({ holdings, differences, lastFillMs }, account.value, nowMs);
   for (const ticker of result.ask) {
     const afterId = booked[ticker]?.verifiedId ?? 0;
     work.commands.push({ kind: "query_trades", ticker, afterId });

@@ -7,6 +7,7 @@ import type { Memory } from "./memory.ts";
 import { viewAccount } from "./nav.ts";
 import type { Past } from "./past.ts";
 import type { MarketView } from "./ports.ts";
+import { isAccountKnown } from "./reading.ts";
 import { drawdownRegime, rangeBucket } from "./regimes.ts";
 import type { Leg, Tradable, World } from "./risk/check.ts";
 import type { Limits } from "./risk/limits.ts";
@@ -93,8 +94,9 @@ function modeOf(
   return riskMode({ ...account, positionsKnown, routerWarning }, rules.limits);
 }
 
-function arePositionsKnown({ pulse, differences }: Memory): boolean {
-  return pulse.accountOk && Object.keys(differences).length === 0;
+/** True where the last reading was good and is not old, and the book agrees with it. */
+export function arePositionsKnown({ pulse, differences }: Memory): boolean {
+  return isAccountKnown(pulse) && Object.keys(differences).length === 0;
 }
 
 /** What a trade of this instant is made in: a small part of the world, cheap enough for each one. */

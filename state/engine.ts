@@ -6,15 +6,13 @@
 import { credible } from "../core/credible.ts";
 import type { Decision } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
+import { ENGINE_FAULT } from "../core/operator.ts";
 import type { Past } from "../core/past.ts";
 import type { Observation } from "../core/ports.ts";
 import { type Host, protect } from "../core/protect.ts";
 import type { Rules } from "../core/rules.ts";
 import { seek } from "../core/seek.ts";
 import type { Step } from "../core/work.ts";
-
-/** Who paused when the second step threw. */
-export const ENGINE_FAULT = "engine_fault";
 
 export type Fault = { readonly seq: number; readonly stage: string; readonly message: string };
 
@@ -31,6 +29,8 @@ export class Engine {
   readonly #onFault: (fault: Fault) => void;
   readonly #protectOnly: boolean;
   #memory: Memory;
+  /** The second step threw: it is not tried again before somebody lets entries go on. */
+  #isFaulty: boolean;
 
   constructor(
     { memory, rules, past, protectOnly, onFault }: {
@@ -46,6 +46,7 @@ export class Engine {
     this.past = past;
     this.#memory = memory;
     this.#protectOnly = protectOnly;
+    this.#isFaulty = memory.operator.state === "PAUSED" && memory.operator.by === ENGINE_FAULT;
     this.#onFault = onFault;
   }
 
@@ -84,13 +85,17 @@ export class Engine {
   #seek(seen: Observation, { memory }: Step): Step {
     const { rules, past } = this;
     const nothing: Step = { memory, commands: [], events: [] };
-    const faulty = memory.operator.state === "PAUSED" && memory.operator.by === ENGINE_FAULT;
-    if (this.#protectOnly || faulty) return nothing;
+    const isRunning = memory.operator.state === "RUNNING";
+    if (isRunning) this.#isFaulty = false;
+    if (this.#protectOnly || this.#isFaulty) return nothing;
     try {
       return seek({ memory, seen, rules, past });
     } catch (error) {
       const message = messageOf(error);
       this.#onFault({ seq: memory.pulse.seq, stage: "seek", message });
+      this.#isFaulty = true;
+      // Whoever has paused, killed or flattens already is not overruled.
+      if (!isRunning) return nothing;
       const operator = {
         state: "PAUSED",
         sinceMs: seen.nowMs,

@@ -5,6 +5,7 @@
 import { Refusal } from "../core/assert.ts";
 import { digest } from "../core/ids.ts";
 import { blankMemory, type Memory } from "../core/memory.ts";
+import { operatorAtStart } from "../core/operator.ts";
 import { atStart } from "../core/phase.ts";
 import type { Bucket } from "../core/router/rules.ts";
 import type { Rules } from "../core/rules.ts";
@@ -168,7 +169,8 @@ async function recoverMemory(
 ): Promise<Recovery> {
   const recovery = await recover({ checkpoint: layout.checkpoint, journal: layout.journal });
   const base = recovery?.memory ?? blankMemory(lineage, feed.startMs);
-  const memory = startState(base, killed);
+  const operator = operatorAtStart(base.operator, { killed, nowMs: base.pulse.nowMs });
+  const memory = operator === base.operator ? base : { ...base, operator };
   // From here on there is always a checkpoint to fold from.
   if (recovery === null || memory !== base) {
     await writeCheckpoint(layout.checkpoint, memory, { sync: !replay });
@@ -176,23 +178,6 @@ async function recoverMemory(
   return recovery === null
     ? { memory, notes: [], rows: [], checkpointSeq: 0 }
     : { ...recovery, memory };
-}
-
-/**
- * What the operator state is at a start: KILLED when the environment says so; a pause that a fault
- * of the engine or a refusal of the exchange caused ends with the process that had it.
- */
-function startState(memory: Memory, killed: boolean): Memory {
-  const { operator, pulse } = memory;
-  const change = (state: "RUNNING" | "KILLED", by: string): Memory => ({
-    ...memory,
-    operator: { state, sinceMs: pulse.nowMs, by, reason: null },
-  });
-  if (killed) return operator.state === "KILLED" ? memory : change("KILLED", "KILL_SWITCH");
-  const released = operator.state === "KILLED" && operator.by === "KILL_SWITCH";
-  const faulted = operator.state === "PAUSED" &&
-    (operator.by === "engine_fault" || operator.by === "venue");
-  return released || faulted ? change("RUNNING", "start") : memory;
 }
 
 function parseOrNull(text: string): unknown {

@@ -38,6 +38,7 @@ export class Play {
       order: orderId === null ? null : this.order,
       reservedLots: 0,
       isMissing: false,
+      isAccountKnown: true,
       mayStart: true,
       minChildUsd: 25,
       lineage: "test00",

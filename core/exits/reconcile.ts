@@ -4,7 +4,7 @@
  * Bounded and idempotent: without a difference nothing happens, with one it ends in two steps.
  */
 import type { EngineEvent } from "../events.ts";
-import type { Account, ExitReason, PositionKey, Ticker, VenuePosition } from "../types.ts";
+import type { Account, Dict, ExitReason, PositionKey, Ticker, VenuePosition } from "../types.ts";
 import { positionKey } from "../types.ts";
 import { MS_PER_SECOND } from "../units.ts";
 import { type Close, endEpisode, NO_SUM } from "./episode.ts";
@@ -32,9 +32,16 @@ export type Reconciled = {
   readonly events: readonly EngineEvent[];
 };
 
-/** Compares and acts. Call with good readings only: a failed read is no evidence of anything. */
+/**
+ * Compares and acts. Call with good readings only: a failed read is no evidence of anything, nor is
+ * one that was taken before the newest trade of its symbol (`lastFillMs`).
+ */
 export function reconcile(
-  { holdings, differences }: { holdings: Holdings; differences: Differences },
+  { holdings, differences, lastFillMs }: {
+    holdings: Holdings;
+    differences: Differences;
+    lastFillMs: Dict<number>;
+  },
   account: Account,
   nowMs: number,
 ): Reconciled {
@@ -46,13 +53,17 @@ export function reconcile(
     const leg = shown.get(key) ?? null;
     const held = holdings[key] ?? null;
     const venueLots = leg?.lots ?? 0;
-    if (venueLots === (held?.lots ?? 0)) continue;
     const known = differences[key];
     const ticker = (leg ?? held)!.ticker;
+    if (account.atMs <= (lastFillMs[ticker] ?? 0)) {
+      if (known !== undefined) result = remember(result, key, known, null);
+      continue;
+    }
+    if (venueLots === (held?.lots ?? 0)) continue;
     if (known === undefined || known.venueLots !== venueLots) {
       const fresh = { sinceMs: nowMs, venueLots, askedMs: nowMs, answered: false };
       result = remember(result, key, fresh, ticker);
-    } else if (nowMs - known.sinceMs < DIFFERENCE_PATIENCE_MS) {
+    } else if (account.atMs - known.sinceMs < DIFFERENCE_PATIENCE_MS) {
       result = remember(result, key, known, null);
     } else if (!known.answered) {
       const again = nowMs - known.askedMs >= DIFFERENCE_PATIENCE_MS;

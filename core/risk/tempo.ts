@@ -73,14 +73,13 @@ export function noteEntry(
   return { ...tempo, entriesMs, attemptsMs };
 }
 
-/** Notes when a symbol last filled, where a cooldown of its own asks for it. */
+/** Notes when a symbol last filled; trades may be told in any order. */
 export function noteFill(
   tempo: TempoView,
   { ticker, atMs }: { ticker: string; atMs: number },
-  limits: Limits,
 ): TempoView {
-  if (limits.of(ticker).cooldownMs === 0) return tempo;
-  return { ...tempo, lastFillMs: { ...tempo.lastFillMs, [ticker]: atMs } };
+  const lastMs = Math.max(atMs, tempo.lastFillMs[ticker] ?? 0);
+  return { ...tempo, lastFillMs: { ...tempo.lastFillMs, [ticker]: lastMs } };
 }
 
 /** Notes errors of the venue. */

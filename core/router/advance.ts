@@ -8,6 +8,7 @@ import { unreachable } from "../assert.ts";
 import type { ExitReason } from "../types.ts";
 import { type Moved, remainingLots, type RouteSight, stay } from "./child.ts";
 import { makerStep, quote } from "./maker.ts";
+import { openingOf } from "./opening.ts";
 import { cancelOrder, isSettled, type Order } from "./orders.ts";
 import { complete, endChild, finish, refOf } from "./outcome.ts";
 import { midPxOf } from "./quote.ts";
@@ -128,13 +129,14 @@ function step(route: Route, sight: RouteSight, rules: RouterRules): Moved {
 
 /** Runs the next move when its time has come, unless there is nothing left to do or no leave to. */
 function ready(route: Route, sight: RouteSight, notBeforeMs: number, move: () => Moved): Moved {
-  if (route.effect === "open" && !sight.entriesAllowed) return finish(route, sight, "revoked");
+  const opening = openingOf(route, sight);
+  if (opening.kind === "over") return finish(route, sight, opening.reason);
   const isBetween = route.step.kind === "slice";
   if (!isBetween && remainingLots(route, sight) === 0) {
     return route.leftIds.length > 0 ? stay(route, sight) : endChild(route, sight, "filled");
   }
   if (isBetween && isDone(route, sight)) return complete(route, sight);
-  return sight.nowMs < notBeforeMs ? stay(route, sight) : move();
+  return sight.nowMs < notBeforeMs || opening.kind === "wait" ? stay(route, sight) : move();
 }
 
 function isDone({ lots, filledLots, effect }: Route, { heldLots }: RouteSight): boolean {

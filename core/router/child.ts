@@ -26,6 +26,8 @@ export type RouteSight = {
   readonly bucketMaxSpreadBps: number;
   /** False when entries have been revoked: working ones are taken back. */
   readonly entriesAllowed: boolean;
+  /** False while a start is under way, or nobody knows what is held: nothing new leaves that opens. */
+  readonly isAccountKnown: boolean;
   /** Lots the leg holds now. */
   readonly heldLots: number;
   /** The order of the current step, if it has one. */

@@ -66,7 +66,9 @@ export function crossed(route: Route, sight: RouteSight, rules: RouterRules): Mo
     return order !== null && sight.isMissing ? leave(route, order, sight) : stay(route, sight);
   }
   const known = { ...route, ackLatencyMs: route.ackLatencyMs ?? ackLatency(order) };
-  if (remainingLots(known, sight) === 0) return endChild(known, sight, "filled");
+  if (remainingLots(known, sight) === 0) {
+    return known.leftIds.length > 0 ? stay(known, sight) : endChild(known, sight, "filled");
+  }
   if (order.rejectCode !== null) return failed(known, sight, order.rejectCode);
   if (route.step.kind === "market") {
     const { isBanded } = route.step;

@@ -39,6 +39,7 @@ const sight: RouteSight = {
   order: null,
   reservedLots: 0,
   isMissing: false,
+  isAccountKnown: true,
   mayStart: true,
   minChildUsd: 25,
   lineage: "bench0",

@@ -18,7 +18,7 @@ const BLANK = blankMemory("test00", T0);
 /** NAV of ten thousand dollars at its highest; nothing is held. */
 const CALM: Memory = freeze({
   ...BLANK,
-  pulse: { ...BLANK.pulse, phase: "run", accountOk: true },
+  pulse: { ...BLANK.pulse, phase: "run", accountOk: true, accountMs: T0 },
   nav: {
     ...BLANK.nav,
     level: LEVEL,

@@ -262,7 +262,7 @@ function settle(
   let result: Reconciled | null = null;
   for (let nowMs = T0; nowMs <= T0 + forMs; nowMs += SECOND) {
     const seen = account({ atMs: nowMs, positions: leg === null ? [] : [leg] });
-    result = reconcile(freeze({ holdings, differences }), seen, nowMs);
+    result = reconcile(freeze({ holdings, differences, lastFillMs: {} }), seen, nowMs);
     ({ holdings, differences } = result);
     asked += result.ask.length;
     kinds.push(...result.events.map(({ kind }) => kind));
@@ -310,8 +310,9 @@ Deno.test("a leg without any price stays a difference, so entries stay off", () 
 
 Deno.test("a difference that moves starts its patience again", () => {
   const seen = (lots: number) => account({ positions: [position({ lots })] });
-  const first = reconcile({ holdings: { [KEY]: holding() }, differences: {} }, seen(3), T0);
-  const moved = reconcile(first, seen(2), T0 + 5 * SECOND);
+  const none = { differences: {}, lastFillMs: {} };
+  const first = reconcile({ holdings: { [KEY]: holding() }, ...none }, seen(3), T0);
+  const moved = reconcile({ ...first, lastFillMs: {} }, seen(2), T0 + 5 * SECOND);
   assert.equal(moved.differences[KEY]!.sinceMs, T0 + 5 * SECOND);
   assert.equal(moved.holdings[KEY]!.lots, 5);
 });

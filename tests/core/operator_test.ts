@@ -1,16 +1,27 @@
 /** What a human may say to the engine, in which state, and that no state ever stops an exit. */
 import assert from "node:assert/strict";
-import { blankMemory, type Memory, type StartPhase } from "../../core/memory.ts";
-import { STATE_ORDERS, type StateOrder } from "../../core/operator.ts";
+import { blankMemory, type Memory, type Operator, type StartPhase } from "../../core/memory.ts";
+import { operatorAtStart, STATE_ORDERS, type StateOrder } from "../../core/operator.ts";
 import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { OperatorState } from "../../core/risk/check.ts";
 import type { StorageFault } from "../../core/types.ts";
-import { account, freeze, guard, holding, levels, position, route, T0 } from "../fixtures.ts";
+import {
+  account,
+  freeze,
+  guard,
+  holding,
+  levels,
+  order,
+  position,
+  route,
+  T0,
+} from "../fixtures.ts";
 import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
+const SECOND = 1_000;
 const MINUTE = 60_000;
 const KEY = "BTCUSDT:LONG";
 const RULES = rules();
@@ -116,6 +127,26 @@ Deno.test("flattening closes every leg in the tick it is said, patient closes in
   assert.deepEqual([placed(revoked.commands), revoked.memory.routes], [[], {}]);
 });
 
+Deno.test("a start neither forgets a brake nor lets run what was killed", () => {
+  const by = (state: OperatorState, who: string) => ({ state, sinceMs: T0, by: who, reason: null });
+  const start = (before: Operator, killed = false) => {
+    const { state, by: who } = operatorAtStart(before, { killed, nowMs: T0 + SECOND });
+    return `${state} by ${who}`;
+  };
+  assert.equal(start(by("RUNNING", "start")), "RUNNING by start");
+  for (const state of ["PAUSED", "FLATTENING", "KILLED"] as const) {
+    assert.equal(start(by(state, "rob")), `${state} by rob`);
+  }
+  for (const state of STATES) {
+    const killed = operatorAtStart(by(state, "rob"), { killed: true, nowMs: T0 });
+    assert.equal(killed.state, "KILLED");
+    if (killed.by !== "rob") assert.equal(start(killed), "PAUSED by KILL_SWITCH", state);
+  }
+  assert.equal(start(by("KILLED", "rob"), true), "KILLED by rob");
+  assert.equal(start(by("PAUSED", "engine_fault")), "RUNNING by start");
+  assert.equal(start(by("PAUSED", "venue")), "RUNNING by start");
+});
+
 Deno.test("flattening ends as paused when book and venue show nothing, not before", () => {
   const quiet = (at: Memory, observation: Observation) =>
     protect(freeze({ memory: at, seen: { ...observation }, rules: RULES, past: PAST }));
@@ -124,6 +155,9 @@ Deno.test("flattening ends as paused when book and venue show nothing, not befor
   assert.ok("flattening" in going.memory.attention);
   const shown = quiet(memory("FLATTENING"), withLeg());
   assert.equal(shown.memory.operator.state, "FLATTENING", "the venue still shows a leg");
+  const entering = order({ state: "sent", ackMs: null, effect: "open" });
+  const out = quiet(memory("FLATTENING", { orders: { "c-1": entering } }), seen());
+  assert.equal(out.memory.operator.state, "FLATTENING", "an entry may still fill");
   const over = quiet(memory("FLATTENING"), seen());
   assert.equal(over.memory.operator.state, "PAUSED");
   assert.ok(

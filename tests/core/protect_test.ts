@@ -129,6 +129,16 @@ function waiting() {
   return route({ clientIds: ["c-1"], step });
 }
 
+Deno.test("what an exit left over is closed without waiting for the next screening", () => {
+  const exit = { routeId: "r:gone", reason: "sl", firstMs: T0 } as const;
+  const at = withLeg({ registry: { [KEY]: guard({ exit }) } });
+  const flat = seen({ account: holdingLong, market: { ...seen().market, market: () => null } });
+  const blocked = tick(at, flat);
+  assert.ok(blocked.memory.pulse.wakeMs <= T0 + SECOND, "tried again in a second");
+  const again = tick(freeze(blocked.memory), seen({ nowMs: T0 + SECOND, account: holdingLong }));
+  assert.ok(placed(again.commands).some(({ kind, lots }) => kind === "market" && lots === 5));
+});
+
 Deno.test("a pause takes working entries back and leaves exits alone", () => {
   const paused = { state: "PAUSED", sinceMs: T0, by: "operator", reason: null } as const;
   const working = { orders: { "c-1": order() }, routes: { "r:e-1": waiting() }, operator: paused };
@@ -228,11 +238,14 @@ Deno.test("what the engine has booked explains a step of NAV, once", () => {
   assert.equal(after.memory.nav.pending, null, "explained later is explained");
 });
 
-Deno.test("what protect asks to be woken for lies in the future", () => {
+Deno.test("what protect asks to be woken for lies in the future, and never after a screening", () => {
+  const patient = guard({ levels: { ...guard().levels, maxHoldMs: 3_600_000 * SECOND } });
+  const unscreened = { ...memory().pulse, nextScreenMs: T0 - SECOND };
   for (
     const at of [
       memory(),
       withLeg(),
+      withLeg({ registry: { [KEY]: patient }, pulse: unscreened }),
       withLeg({ orders: { "c-1": order({ state: "sent", ackMs: null }) } }),
     ]
   ) {

@@ -32,6 +32,8 @@ const FAILED: Reading<Account> = {
   fault: { code: "timeout", message: "", retryable: true },
 };
 
+const BLIND = observation({ account: FAILED });
+
 const shown = (changes: Partial<NewOrder> = {}): VenueOrder => ({
   ...newOrder({ ...CLOSE, ...changes }),
   filledLots: 0,
@@ -42,9 +44,9 @@ const seenWith = (changes: Partial<Account> = {}) =>
   });
 const close = (changes: Partial<Order> = {}) => order({ ...CLOSE, ...SILENT, ...changes });
 
-Deno.test("a reading is of this moment for two seconds, a failed one never is", () => {
-  assert.equal(isReadingFresh(seenWith({ atMs: T0 - 2 * SECOND })), true);
-  assert.equal(isReadingFresh(seenWith({ atMs: T0 - 2 * SECOND - 1 })), false);
+Deno.test("a slow reading says something of now for a while, a failed one never does", () => {
+  assert.equal(isReadingFresh(seenWith({ atMs: T0 - 15 * SECOND })), true);
+  assert.equal(isReadingFresh(seenWith({ atMs: T0 - 15 * SECOND - 1 })), false);
   assert.equal(isReadingFresh(observation({ account: FAILED })), false);
 });
 
@@ -68,8 +70,22 @@ Deno.test("a close is missing only where a reading that could show it shows the 
     ]],
     ["it is acknowledged", false, [seenWith(), close({ state: "open", ackMs: T0 }), 5]],
     ["it has only just been sent", false, [seenWith(), close({ sentMs: T0 - SECOND }), 5]],
-    ["the reading is old", false, [seenWith({ atMs: T0 - 3 * SECOND }), close(), 5]],
-    ["the reading failed", false, [observation({ account: FAILED }), close(), 5]],
+    ["it is being taken back, unheard", true, [seenWith(), close({ state: "cancelling" }), 5]],
+    ["it is being taken back, and was there", false, [
+      seenWith(),
+      close({ state: "cancelling", ackMs: T0 - 9 * SECOND }),
+      5,
+    ]],
+    ["the reading is from before it", false, [seenWith({ atMs: T0 - 11 * SECOND }), close(), 5]],
+    ["nothing is read, and it is long silent", true, [BLIND, close(), 5]],
+    ["the reading is very old", true, [seenWith({ atMs: T0 - 16 * SECOND }), close(), 5]],
+    ["nothing is read, and it may still arrive", false, [
+      BLIND,
+      close({ sentMs: T0 - 4 * SECOND }),
+      5,
+    ]],
+    ["nothing is read, and it may rest", false, [BLIND, close({ kind: "limit", tif: "GTX" }), 5]],
+    ["nothing is read, and it was acknowledged", false, [BLIND, close({ state: "open" }), 5]],
     ["it opens", false, [seenWith(), close({ effect: "open" }), 5]],
   ];
   for (const [what, expected, given] of cases) {
@@ -99,7 +115,7 @@ const KILLED_ROUTE = route({
 });
 
 /** A start after a kill between the row of a due close and the wire. */
-function killed(): Memory {
+function killed(sentS = -10): Memory {
   return freeze({
     ...blankMemory("test00", T0),
     holdings: { [KEY]: holding() },
@@ -107,7 +123,7 @@ function killed(): Memory {
       [KEY]: guard({ exit: { routeId: "r:x-1", reason: "sl", firstMs: T0 - 10 * SECOND } }),
     },
     routes: { "r:x-1": KILLED_ROUTE },
-    orders: { "c-1": close({ ownerId: "r:x-1" }) },
+    orders: { "c-1": close({ ownerId: "r:x-1", sentMs: T0 + sentS * SECOND }) },
   });
 }
 
@@ -127,7 +143,7 @@ const struck = (commands: readonly Command[]): NewOrder[] =>
 const flat = { kind: "read", value: account({ atMs: T0 + SECOND }) } as const;
 
 Deno.test("a close that died with its process is followed by another on the first good reading", () => {
-  const blind = tick(killed(), 0, { account: FAILED });
+  const blind = tick(killed(-2), 0, { account: FAILED });
   assert.deepEqual(struck(blind.commands), [], "a failed reading proves nothing");
   const first = tick(killed(), 0);
   const [again] = struck(first.commands);

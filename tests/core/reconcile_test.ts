@@ -353,7 +353,7 @@ Deno.test("reconciled: a read that failed, or an old one, is no evidence of anyt
       ...seen,
       account: seen.account.kind === "failed" ? seen.account : {
         kind: "read",
-        value: { ...seen.account.value, atMs: seen.nowMs - 10 * SECOND },
+        value: { ...seen.account.value, atMs: seen.nowMs - 20 * SECOND },
       },
     }),
   ];

@@ -7,10 +7,12 @@ import { protect } from "../../core/protect.ts";
 import { routerModeAt } from "../../core/router/modes.ts";
 import { routingOf } from "../../core/routing.ts";
 import type { Route } from "../../core/router/route.ts";
-import type { Ticker } from "../../core/types.ts";
+import type { Ticker, VenuePosition } from "../../core/types.ts";
 import {
   account,
   BTC,
+  child,
+  ETH,
   freeze,
   guard,
   holding,
@@ -24,6 +26,10 @@ import {
 import { feed } from "../fixtures_nav.ts";
 import { observation as seen, rules } from "../fixtures_run.ts";
 
+const FAILED = {
+  kind: "failed",
+  fault: { code: "timeout", message: "", retryable: true },
+} as const;
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 const RULES = rules();
@@ -34,7 +40,8 @@ const KEY = "BTCUSDT:LONG";
 function memory(changes: Partial<Memory> = {}, nowMs = T0): Memory {
   const blank = blankMemory("test00", T0);
   const nav = feed([{ navUsd: 10_000, atMs: nowMs }]).memory;
-  return freeze({ ...blank, nav, ...changes });
+  const pulse = { ...blank.pulse, phase: "run" } as const;
+  return freeze({ ...blank, pulse, nav, ...changes });
 }
 
 const tick = (at: Memory, observation: Observation) =>
@@ -205,6 +212,55 @@ Deno.test("an entry whose leg has gone again is taken back, not opened a second 
     seen({ account: { kind: "read", value } }),
   );
   assert.deepEqual(sent(held.commands), [BTC], "the next slice goes while the leg is there");
+});
+
+Deno.test("an entry under way sends nothing new while nobody knows what is held", () => {
+  const step = { kind: "cross", sinceMs: T0, notBeforeMs: T0 } as const;
+  const crossing = route({ child: { ...child(), startedMs: T0 }, step });
+  const value = (positions: VenuePosition[]) => account({ positions });
+  const cases: readonly [string, Partial<Memory>, Parameters<typeof seen>[0], string[]][] = [
+    ["the account is known", {}, {}, [BTC]],
+    ["a reading failed", {}, { account: FAILED }, []],
+    ["a leg differs", {}, {
+      account: { kind: "read", value: value([position({ ticker: ETH })]) },
+    }, []],
+    ["a start is under way", { pulse: blankMemory("test00", T0).pulse }, {}, []],
+  ];
+  for (const [what, changes, sight, expected] of cases) {
+    const step = tick(memory({ routes: { [crossing.id]: crossing }, ...changes }), seen(sight));
+    assert.deepEqual(sent(step.commands), expected, what);
+    assert.ok(!step.events.some(({ kind }) => kind === "route_end"), `${what}: it waits`);
+  }
+});
+
+Deno.test("an entry from another market does not go on: too late, or beyond its stop", () => {
+  const step = { kind: "quote", sinceMs: T0, notBeforeMs: T0 } as const;
+  const endOf = (changes: Partial<Route>, px = 60_000) => {
+    const entering = route({ step, ...changes });
+    const { events } = tick(memory({ routes: { [entering.id]: entering } }), seen({ px }));
+    return events.flatMap((row) => row.kind === "route_end" ? [row.reason] : []);
+  };
+  const MINUTE = 60 * SECOND;
+  assert.deepEqual(endOf({}), []);
+  assert.deepEqual(endOf({ decidedMs: T0 - 15 * MINUTE }), []);
+  assert.deepEqual(endOf({ decidedMs: T0 - 16 * MINUTE }), ["entry_stale"]);
+  const twap = {
+    slices: [2, 3],
+    startMs: T0 - 16 * MINUTE,
+    intervalMs: MINUTE,
+    begunCount: 2,
+    pausedMs: 0,
+    pausedSinceMs: null,
+    failuresCount: 0,
+  };
+  assert.deepEqual(endOf({ decidedMs: T0 - 16 * MINUTE, twap }), [], "its plan ended later");
+  assert.deepEqual(
+    endOf({ decidedMs: T0 - 18 * MINUTE, twap: { ...twap, startMs: T0 - 18 * MINUTE } }),
+    ["entry_stale"],
+  );
+  assert.deepEqual(endOf({}, 58_990), ["stop_passed"]);
+  const close = { effect: "close", decidedMs: T0 - 60 * MINUTE } as const;
+  assert.deepEqual(endOf(close, 58_990), ["already_flat"], "a close is never too late");
 });
 
 Deno.test("a refusal that another try would meet rests its symbol, a wrong key stops entries", () => {

@@ -14,7 +14,7 @@ const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
 const BLANK = blankMemory("test00", T0);
 const MEMORY: Memory = freeze({
   ...BLANK,
-  pulse: { ...BLANK.pulse, phase: "run", accountOk: true },
+  pulse: { ...BLANK.pulse, phase: "run", accountOk: true, accountMs: T0 },
 });
 
 function at(memory: Partial<Memory>, view: Partial<MarketView> = {}, px = 60_000) {
@@ -136,6 +136,7 @@ function dip(memory: Partial<Memory>, { afterMs = 0 }: { afterMs?: number } = {}
     ...MEMORY.pulse,
     nowMs,
     accountOk: true,
+    accountMs: nowMs,
     screenedMs: T0 - 1,
     nextScreenMs: afterMs === 0 ? T0 : T0 + 60_000,
   };

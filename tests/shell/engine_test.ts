@@ -1,6 +1,6 @@
 /** What goes wrong inside a tick: an entry's bug never stops an exit, an impossible state stops all. */
 import assert from "node:assert/strict";
-import { blankMemory } from "../../core/memory.ts";
+import { blankMemory, type Operator } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import type { Rules } from "../../core/rules.ts";
 import { Engine, type Fault, ProtectFault } from "../../state/engine.ts";
@@ -9,7 +9,10 @@ import { observation, rules } from "../fixtures_run.ts";
 
 const SHIPPED = rules();
 
-function engineWith(changed: Rules, { protectOnly = false } = {}) {
+function engineWith(
+  changed: Rules,
+  { protectOnly = false, operator }: { protectOnly?: boolean; operator?: Operator } = {},
+) {
   const faults: Fault[] = [];
   const blank = blankMemory("abcdef", T0);
   const engine = new Engine({
@@ -17,6 +20,7 @@ function engineWith(changed: Rules, { protectOnly = false } = {}) {
       ...blank,
       pulse: { ...blank.pulse, phase: "run" },
       holdings: { "BTCUSDT:LONG": holding() },
+      operator: operator ?? blank.operator,
     },
     rules: changed,
     past: new Past({ baseMs: 60_000, framesMs: [900_000], rules: SHIPPED }),
@@ -47,6 +51,17 @@ Deno.test("a throw in the second step keeps what the first decided, and pauses e
   engine.decide(observation({ nowMs: T0 + 120_000 }));
   assert.equal(faults.length, 1, "entries are not tried again");
   assert.equal(engine.memory.pulse.seq, 2, "protection goes on");
+});
+
+Deno.test("a throw in the second step overrules nobody who has stopped entries already", () => {
+  for (const state of ["PAUSED", "FLATTENING", "KILLED"] as const) {
+    const operator = { state, sinceMs: T0, by: "rob", reason: "x" };
+    const { engine, faults } = engineWith(broken("assignments"), { operator });
+    engine.decide(observation({ nowMs: T0 + 60_000 }));
+    engine.decide(observation({ nowMs: T0 + 120_000 }));
+    assert.deepEqual([engine.memory.operator.state, engine.memory.operator.by], [state, "rob"]);
+    assert.equal(faults.length, 1, `${state}: it is not tried again either`);
+  }
 });
 
 Deno.test("a throw in the first step ends the run", () => {
