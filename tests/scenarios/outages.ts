@@ -9,6 +9,7 @@ import {
   first,
   firstOf,
   naked,
+  PROTECT_MS,
   refusalOf,
   type Scenario,
   sentOrders,
@@ -281,11 +282,21 @@ const slowReads: Scenario = {
         : { ...seen, account: aged(seen.account, seen.nowMs - 3 * SECOND) };
     await stage.play(6 * MINUTE);
   },
-  lost: (stage) =>
-    firstOf(stage.moments.slice(1), (moment) => {
-      const refusal = refusalOf(stage, moment);
-      return refusal === null ? null : `${refusal} by slowness alone`;
-    }),
+  lost: (stage) => {
+    const { memory: { pulse, holdings, registry }, seen } = stage.last;
+    const later = stage.moments.filter(({ seen }) => seen.nowMs - T0 > 2 * PROTECT_MS);
+    return first(
+      firstOf(later, (moment) => {
+        const refusal = refusalOf(stage, moment);
+        return refusal === null ? null : `${refusal} by slowness alone`;
+      }),
+      pulse.phase === "run" ? null : `the start has come to ${pulse.phase}`,
+      Object.keys(holdings).length > 0 ? null : "the leg was never taken up",
+      Object.values(registry).every(({ nakedSinceMs }) => nakedSinceMs === null)
+        ? null
+        : `a leg has no stop at ${seen.nowMs}`,
+    );
+  },
   fault: {
     sees: (seen) => {
       const loopMs = 110 * SECOND;
