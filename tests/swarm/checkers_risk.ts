@@ -59,6 +59,11 @@ export const capped: Checker = ({ decision, memory, rules, seen, venue }) => {
 
 /** Nothing opens while NAV, positions or prices are unknown, or while NAV is doubted. */
 export const blindEntries: Checker = ({ decision, memory, seen, rules }) => {
+  const opens = decision.commands.some((command) =>
+    command.kind === "place" && command.order.effect === "open"
+  );
+  if (opens && memory.pulse.phase !== "run") return "an order that opens left during a start";
+  if (opens && seen.account.kind === "failed") return "an order that opens left unseeing";
   for (const event of decision.events) {
     if (event.kind !== "order_attempt" || event.effect === "close") continue;
     const { level, pending } = memory.nav;
