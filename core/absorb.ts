@@ -3,25 +3,36 @@
  * After a gap in the event stream everything that may have moved is asked for again.
  */
 import { unreachable } from "./assert.ts";
+import {
+  type Booked,
+  EMPTY_BOOKED,
+  isBooked,
+  isDue,
+  isFull,
+  isUnproved,
+  markAsked,
+  markBooked,
+  markDoubted,
+  markVerified,
+} from "./booked.ts";
+import { addCash, askForIncome, hearIncome, hearIncomes, isBefore, tendIncome } from "./cash.ts";
 import { keep, sortedEntries, sortedKeys } from "./dict.ts";
 import type { Close } from "./exits/episode.ts";
-import {
-  bookFill,
-  bookFunding,
-  type Executed,
-  isBooked,
-  markBooked,
-  markVerified,
-  type Origin,
-} from "./exits/ledger.ts";
+import { bookFill, type Executed, type Origin } from "./exits/ledger.ts";
 import { proveResult, tellGaps } from "./exits/proof.ts";
 import { noteAnswer } from "./exits/reconcile.ts";
 import { type Guard, levelsRow, register, tighten } from "./exits/registry.ts";
 import type { Memory } from "./memory.ts";
-import { dayOf } from "./nav.ts";
-import type { Income, VenueEvent } from "./ports.ts";
+import type { VenueEvent } from "./ports.ts";
 import { noteFill } from "./risk/tempo.ts";
-import { bookOrderTrade, hearOrder, type Order, questionOrder } from "./router/orders.ts";
+import {
+  bookOrderTrade,
+  hearOrder,
+  isShort,
+  missTrades,
+  type Order,
+  questionOrder,
+} from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
 import {
   type Conditions,
@@ -34,8 +45,6 @@ import {
 import { change, putOrder, type Work } from "./work.ts";
 import { conditionsOf } from "./world.ts";
 
-/** Older transfers are in the sums and in the log of the account. */
-const TRANSFERS_KEPT_COUNT = 64;
 /** Exits after which a symbol rests. */
 const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation", "unprotected"]);
 
@@ -43,6 +52,10 @@ const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation",
 export function absorb(work: Work): void {
   if (work.seen.gap) askForEverything(work);
   for (const event of work.seen.events) hear(work, event);
+  for (const [ticker, booked] of sortedEntries(work.memory.booked)) {
+    if (isDue(booked, work.seen.nowMs)) askForTrades(work, ticker as Ticker);
+  }
+  tendIncome(work);
   const { holdings } = work.memory;
   const { gaps, events } = tellGaps(work.memory.gaps, { holdings, nowMs: work.seen.nowMs });
   work.events.push(...events);
@@ -63,35 +76,62 @@ function hear(work: Work, event: VenueEvent): void {
       return;
     }
     case "trade":
-      return book(work, event.trade);
-    case "trades_answer": {
-      if (work.seen.market.market(event.ticker) === null) return;
-      const trades = event.trades.toSorted((a, b) => a.id - b.id);
-      for (const trade of trades) book(work, trade);
-      const { booked, differences } = work.memory;
-      const throughId = trades.at(-1)?.id ?? event.afterId;
-      const verified = markVerified(booked[event.ticker], throughId);
-      return change(work, {
-        booked: { ...booked, [event.ticker]: verified },
-        differences: noteAnswer(differences, event.ticker),
-      });
-    }
+      return isFull(bookedOf(work, event.trade.ticker)) ? undefined : book(work, event.trade);
+    case "trades_answer":
+      return hearTrades(work, event);
     case "income":
-      return receive(work, event.income);
+      return hearIncome(work, event.income);
+    case "income_answer":
+      return hearIncomes(work, event);
     default:
       return unreachable(event);
   }
 }
 
+/** All trades of a symbol after an id. While an order lacks some of its own they prove nothing. */
+function hearTrades(
+  work: Work,
+  { ticker, afterId, trades, atMs }: Extract<VenueEvent, { kind: "trades_answer" }>,
+): void {
+  if (work.seen.market.market(ticker) === null) return;
+  const ordered = trades.toSorted((a, b) => a.id - b.id);
+  for (const trade of ordered) book(work, trade);
+  change(work, { differences: noteAnswer(work.memory.differences, ticker) });
+  const short = sortedEntries(work.memory.orders)
+    .filter(([, order]) => order.ticker === ticker && isShort(order));
+  for (const [, order] of short) putOrder(work, missTrades(order, atMs));
+  if (short.length > 0 && !isFull(bookedOf(work, ticker))) return;
+  const throughId = ordered.at(-1)?.id ?? afterId;
+  putBooked(work, ticker, markVerified(bookedOf(work, ticker), throughId));
+}
+
+function bookedOf({ memory }: Work, ticker: Ticker): Booked {
+  return memory.booked[ticker] ?? EMPTY_BOOKED;
+}
+
+function putBooked(work: Work, ticker: Ticker, booked: Booked): void {
+  change(work, { booked: { ...work.memory.booked, [ticker]: booked } });
+}
+
+/** Remembers a trade that has been taken in; where many are unproved an answer has to cover them. */
+function noteTrade(work: Work, { ticker, id }: Trade): void {
+  const booked = markBooked(bookedOf(work, ticker), id);
+  const { nowMs } = work.seen;
+  putBooked(work, ticker, isUnproved(booked) ? markDoubted(booked, nowMs) : booked);
+}
+
 /**
  * Books one trade: leg, cash, order, route, registry. A trade that was booked before is ignored; so
- * is one of a symbol whose lot is not known: its size says nothing, and it is asked for again.
+ * is one of a symbol whose lot is not known: its size says nothing, and it is asked for again. One
+ * from before the engine's start is not its own: what is left of it is found and adopted.
  */
 function book(work: Work, trade: Trade): void {
   const { memory, seen } = work;
-  if (isBooked(memory.booked[trade.ticker], trade.id)) return;
+  if (isBooked(bookedOf(work, trade.ticker), trade.id)) return;
   const market = seen.market.market(trade.ticker);
   if (market === null) return;
+  noteTrade(work, trade);
+  if (isBefore(work, trade.atMs)) return;
   const order = memory.orders[trade.clientId];
   const filled = order === undefined ? undefined : bookOrderTrade(order, trade);
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
@@ -101,13 +141,7 @@ function book(work: Work, trade: Trade): void {
     conditions: trade.effect === "open" ? null : madeIn(work, trade.ticker),
   });
   work.events.push(...booking.events);
-  change(work, {
-    holdings: booking.holdings,
-    booked: {
-      ...memory.booked,
-      [trade.ticker]: markBooked(memory.booked[trade.ticker], trade.id),
-    },
-  });
+  change(work, { holdings: booking.holdings });
   addCash(work, {
     realizedUsd: booking.realizedUsd,
     feesUsd: trade.feeUsd,
@@ -216,46 +250,6 @@ export function rememberClose(work: Work, close: Close, tradeId: number): void {
   change(work, { tempo: { ...tempo, cooldownUntilMs } });
 }
 
-function receive(work: Work, income: Income): void {
-  const { memory } = work;
-  if (income.id <= memory.incomeId) return;
-  work.events.push({ kind: "income", income });
-  change(work, { incomeId: income.id });
-  if (income.type === "transfer") {
-    const { id, usd, atMs } = income;
-    const transfersUsd = memory.cash.transfersUsd + usd;
-    const transfers = [...memory.transfers, { id, usd, atMs }].slice(-TRANSFERS_KEPT_COUNT);
-    return change(work, { cash: { ...memory.cash, transfersUsd }, transfers });
-  }
-  addCash(work, { realizedUsd: 0, feesUsd: 0, fundingUsd: income.usd });
-  if (income.ticker === null || income.side === null) return;
-  const key = positionKey(income.ticker, income.side);
-  change(work, { holdings: bookFunding(work.memory.holdings, key, income.usd) });
-}
-
-function addCash(
-  work: Work,
-  moved: { realizedUsd: number; feesUsd: number; fundingUsd: number },
-): void {
-  const { cash, dayCash } = work.memory;
-  const day = dayOf(work.seen.nowMs, work.rules.nav.zone);
-  const today = dayCash.day === day ? dayCash : { day, realizedUsd: 0, feesUsd: 0, fundingUsd: 0 };
-  change(work, {
-    cash: {
-      ...cash,
-      realizedUsd: cash.realizedUsd + moved.realizedUsd,
-      feesUsd: cash.feesUsd + moved.feesUsd,
-      fundingUsd: cash.fundingUsd + moved.fundingUsd,
-    },
-    dayCash: {
-      day,
-      realizedUsd: today.realizedUsd + moved.realizedUsd,
-      feesUsd: today.feesUsd + moved.feesUsd,
-      fundingUsd: today.fundingUsd + moved.fundingUsd,
-    },
-  });
-}
-
 function askForEverything(work: Work): void {
   const { memory, seen } = work;
   const tickers = new Set<Ticker>();
@@ -264,9 +258,13 @@ function askForEverything(work: Work): void {
     tickers.add(order.ticker);
   }
   for (const key of sortedKeys(memory.holdings)) tickers.add(memory.holdings[key]!.ticker);
-  for (const ticker of [...tickers].toSorted()) {
-    const afterId = memory.booked[ticker]?.verifiedId ?? 0;
-    work.commands.push({ kind: "query_trades", ticker, afterId });
-  }
-  work.commands.push({ kind: "query_income", afterId: memory.incomeId });
+  for (const ticker of [...tickers].toSorted()) askForTrades(work, ticker);
+  askForIncome(work);
+}
+
+/** Asks for all trades of a symbol after the last one before which none can be missing. */
+export function askForTrades(work: Work, ticker: Ticker): void {
+  const booked = bookedOf(work, ticker);
+  work.commands.push({ kind: "query_trades", ticker, afterId: booked.verifiedId });
+  putBooked(work, ticker, markAsked(booked, work.seen.nowMs));
 }

@@ -13,6 +13,7 @@ import type { World } from "./risk/check.ts";
 import { circuitsOf } from "./risk/circuits.ts";
 import type { ModeView } from "./risk/mode.ts";
 import { bookVarFrac, worstShortfall } from "./risk/tail.ts";
+import { isShort } from "./router/orders.ts";
 import type { Route } from "./router/route.ts";
 import { lateScanMs, type Rules } from "./rules.ts";
 import { type PositionKey, signOf } from "./types.ts";
@@ -91,9 +92,11 @@ function unknownItems({ pulse, orders, differences }: Memory): Attention[] {
   if (!isAccountKnown(pulse)) {
     items.push({ id: "positions_unknown", level: "critical", args: [accountMs] });
   }
-  const lost = Object.values(orders).filter(({ state, sentMs }) =>
-    state === "unknown" && nowMs - sentMs > UNKNOWN_PATIENCE_MS
-  );
+  const lost = Object.values(orders).filter((order) => {
+    // Whether it arrived, or what it was filled at: both are outcomes that nobody has told.
+    const sinceMs = isShort(order) ? order.doneMs! : order.sentMs;
+    return (order.state === "unknown" || isShort(order)) && nowMs - sinceMs > UNKNOWN_PATIENCE_MS;
+  });
   if (lost.length > 0) {
     items.push({ id: "orders_unknown", level: "warn", args: [lost.length, lost[0]!.ticker] });
   }

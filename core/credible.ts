@@ -4,7 +4,7 @@
  * unknown price, a failed reading, a candle that is missing, a message that was never heard (and is
  * asked for again). What was dropped is told as a fault.
  */
-import type { ClosedCandles, MarketView, Observation, VenueEvent } from "./ports.ts";
+import type { ClosedCandles, Income, MarketView, Observation, VenueEvent } from "./ports.ts";
 import {
   type Account,
   type Book,
@@ -19,11 +19,14 @@ import {
   type VenuePosition,
 } from "./types.ts";
 
+/** Income was told that cannot be: no order and no position would ever miss it. */
+export const INCOME_DROPPED = "income_not_credible";
+
 /** The observation as decisions may believe it. */
 export function credible(seen: Observation): Observation {
   const faults: Fault[] = [];
-  const doubt = (what: string) =>
-    void faults.push({ code: "not_credible", message: what, retryable: true });
+  const doubt: Doubt = (message, code = "not_credible") =>
+    void faults.push({ code, message, retryable: true });
   const account = accountOf(seen.account, doubt);
   const candles = candlesOf(seen.candles, doubt);
   const events = seen.events.filter((event) => believes(event, doubt));
@@ -37,7 +40,7 @@ export function credible(seen: Observation): Observation {
   };
 }
 
-type Doubt = (what: string) => void;
+type Doubt = (message: string, code?: string) => void;
 
 /** Lookups whose answers are usable or null. */
 function believable(market: MarketView): MarketView {
@@ -153,8 +156,10 @@ function isCandle({ openMs, open, high, low, close, volume }: Candle): boolean {
 
 function believes(event: VenueEvent, doubt: Doubt): boolean {
   const problem = wrongWith(event);
-  if (problem !== null) doubt(`${event.kind}: ${problem}`);
-  return problem === null;
+  if (problem === null) return true;
+  const isIncome = event.kind === "income" || event.kind === "income_answer";
+  doubt(`${event.kind}: ${problem}`, isIncome ? INCOME_DROPPED : undefined);
+  return false;
 }
 
 function wrongWith(event: VenueEvent): string | null {
@@ -164,11 +169,10 @@ function wrongWith(event: VenueEvent): string | null {
     // An answer is believed as a whole: half of one would pass for all there is.
     case "trades_answer":
       return event.trades.map(wrongTrade).find((problem) => problem !== null) ?? null;
-    case "income": {
-      const { id, usd, atMs } = event.income;
-      if (!isWhole(id, 0) || !Number.isFinite(atMs)) return `income ${id} at ${atMs}`;
-      return Number.isFinite(usd) ? null : `income ${id} is ${usd} USD`;
-    }
+    case "income":
+      return wrongIncome(event.income);
+    case "income_answer":
+      return event.incomes.map(wrongIncome).find((problem) => problem !== null) ?? null;
     case "done":
       return wrongCount(event.clientId, event.executedLots, event.atMs);
     case "order_answer":
@@ -176,6 +180,11 @@ function wrongWith(event: VenueEvent): string | null {
     default:
       return Number.isFinite(event.atMs) ? null : `${event.clientId} at ${event.atMs}`;
   }
+}
+
+function wrongIncome({ id, usd, atMs }: Income): string | null {
+  if (!isWhole(id, 0) || !Number.isFinite(atMs)) return `income ${id} at ${atMs}`;
+  return Number.isFinite(usd) ? null : `income ${id} is ${usd} USD`;
 }
 
 function wrongCount(clientId: string, executedLots: number, atMs: number): string | null {

@@ -160,7 +160,10 @@ export type EngineEvent =
   }
   | OrderRef & { readonly kind: "order_cancel"; readonly reason: string }
   | OrderRef & { readonly kind: "order_unknown"; readonly silentMs: number }
-  | OrderRef & { readonly kind: "order_resolved"; readonly status: OrderStatus | "never_arrived" }
+  | OrderRef & {
+    readonly kind: "order_resolved";
+    readonly status: OrderStatus | "never_arrived" | "trades_missing";
+  }
   | OrderRef & {
     readonly kind: "order_done";
     readonly status: OrderStatus;

@@ -5,7 +5,8 @@
  */
 import { type Counters, EMPTY_COUNTERS } from "./diagnostics.ts";
 import type { Close } from "./exits/episode.ts";
-import type { Booked, Holdings } from "./exits/ledger.ts";
+import { type Booked, EMPTY_BOOKED } from "./booked.ts";
+import type { Holdings } from "./exits/ledger.ts";
 import type { Gaps } from "./exits/proof.ts";
 import type { Differences } from "./exits/reconcile.ts";
 import type { Registry } from "./exits/registry.ts";
@@ -95,9 +96,10 @@ export type Memory = {
   readonly routes: Dict<Route>;
   /** Entries that wait for a leg to go, per symbol. */
   readonly flips: Dict<Flip>;
+  /** Trades that have been booked, per symbol. */
   readonly booked: Dict<Booked>;
-  /** The newest income row that has been booked. */
-  readonly incomeId: number;
+  /** Income that has been booked. */
+  readonly incomes: Booked;
   /** The newest money that came in or went out, oldest first; all of it is in the sums. */
   readonly transfers: readonly Transfer[];
   readonly differences: Differences;
@@ -162,7 +164,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     routes: {},
     flips: {},
     booked: {},
-    incomeId: 0,
+    incomes: EMPTY_BOOKED,
     transfers: [],
     differences: {},
     strangers: {},

@@ -101,7 +101,13 @@ export type VenueEvent =
     readonly trades: readonly Trade[];
     readonly atMs: number;
   }
-  | { readonly kind: "income"; readonly income: Income };
+  | { readonly kind: "income"; readonly income: Income }
+  | {
+    readonly kind: "income_answer";
+    readonly afterId: number;
+    readonly incomes: readonly Income[];
+    readonly atMs: number;
+  };
 
 /** Money that moved without a trade. Ids grow and are never reused. */
 export type Income = {

@@ -3,7 +3,7 @@
  * Runs on every tick, before anything that could add risk.
  */
 import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
-import { rememberClose } from "./absorb.ts";
+import { askForTrades, rememberClose } from "./absorb.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
 import { follow, type Guard, levelsRow, seed, trackExtremes } from "./exits/registry.ts";
 import { isFresh } from "./exits/scan.ts";
@@ -28,12 +28,9 @@ const ADJUSTED_REST_MS = 60 * MS_PER_SECOND;
 export function reconcileBook(work: Work): void {
   const { account, nowMs } = work.seen;
   if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
-  const { holdings, differences, booked, tempo: { lastFillMs } } = work.memory;
+  const { holdings, differences, tempo: { lastFillMs } } = work.memory;
   const result = reconcile({ holdings, differences, lastFillMs }, account.value, nowMs);
-  for (const ticker of result.ask) {
-    const afterId = booked[ticker]?.verifiedId ?? 0;
-    work.commands.push({ kind: "query_trades", ticker, afterId });
-  }
+  for (const ticker of result.ask) askForTrades(work, ticker);
   work.events.push(...result.events);
   change(work, { holdings: result.holdings, differences: result.differences });
   restAdjusted(work, result.events);

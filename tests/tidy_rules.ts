@@ -18,14 +18,14 @@ const ADAPTER_LINES_MAX = 25;
 /** First match wins. */
 const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [
-    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible|remember)\.ts$/,
+    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible|remember|booked)\.ts$/,
     0,
   ],
   [/^core\/(nav|transfers|drawdown|regimes|sizing|universe)\.ts$/, 1],
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
   [/^core\/(rules|past|diagnostics|memory|screener)\.ts$/, 2],
   [
-    /^core\/(work|world|operator|absorb|reading|upkeep|attention|protect|seek|routes|routing|scoring|flips|feasible|strangers|phase|leaving|wake|dead_man|decisions)\.ts$/,
+    /^core\/(work|world|operator|absorb|reading|upkeep|attention|protect|seek|routes|routing|scoring|flips|feasible|strangers|phase|leaving|wake|dead_man|decisions|cash)\.ts$/,
     3,
   ],
   [/^core\/(executor|replay)\.ts$/, 4],

@@ -52,36 +52,6 @@ export type Holding = {
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
 
-/** Trades already booked, per symbol: the newest ids, and up to where nothing can be missing. */
-export type Booked = { readonly verifiedId: number; readonly recentIds: readonly number[] };
-export const EMPTY_BOOKED: Booked = { verifiedId: 0, recentIds: [] };
-const RECENT_IDS_MAX = 64;
-
-/** True when this trade was booked before. */
-export function isBooked(booked: Booked | undefined, tradeId: number): boolean {
-  if (booked === undefined) return false;
-  return tradeId <= booked.verifiedId || booked.recentIds.includes(tradeId);
-}
-
-/** Remembers a booked trade. */
-export function markBooked(booked: Booked | undefined, tradeId: number): Booked {
-  const { verifiedId, recentIds } = booked ?? EMPTY_BOOKED;
-  const ids = [...recentIds, tradeId].toSorted((a, b) => a - b);
-  const dropped = ids.slice(0, -RECENT_IDS_MAX);
-  // What is pushed out of the window is old enough that nothing before it can still be missing.
-  return {
-    verifiedId: Math.max(verifiedId, dropped.at(-1) ?? 0),
-    recentIds: ids.slice(-RECENT_IDS_MAX),
-  };
-}
-
-/** After a complete answer to "trades after id": nothing up to its newest trade can be missing. */
-export function markVerified(booked: Booked | undefined, throughId: number): Booked {
-  const { verifiedId, recentIds } = booked ?? EMPTY_BOOKED;
-  const through = Math.max(verifiedId, throughId);
-  return { verifiedId: through, recentIds: recentIds.filter((id) => id > through) };
-}
-
 /** Who ordered a trade: decides the strategy and the reason that its rows carry. */
 export type Origin = {
   readonly intentId: string | null;

@@ -15,6 +15,8 @@ import type { Submission } from "./shortfall.ts";
 /** An order the venue never heard of: believed after this many answers over this span. */
 const NOT_FOUND_COUNT = 3;
 const NOT_FOUND_SPAN_MS = 10 * MS_PER_SECOND;
+/** Trades of an order that is over: waited for at least as long. */
+const NOT_TOLD_SPAN_MS = 60 * MS_PER_SECOND;
 const QUERY_FIRST_MS = 250;
 const QUERY_MAX_MS = 4 * MS_PER_SECOND;
 const SETTLE_PATIENCE_MS = MS_PER_SECOND;
@@ -176,6 +178,16 @@ export function bookOrderTrade(
   };
 }
 
+/** True where trades of an order that is over are still to come. */
+export function isShort(order: Order): boolean {
+  return order.state === "done" && !isSettled(order);
+}
+
+/** The venue has told its trades, and not all of this order were among them. */
+export function missTrades(order: Order, atMs: number): Order {
+  return isShort(order) ? countMissing(order, atMs) : order;
+}
+
 /** True when nothing about this order can still change. */
 export function isSettled(order: Order): boolean {
   return order.state === "done" && order.filledLots >= (order.executedLots ?? 0);
@@ -217,6 +229,15 @@ export function tendOrder(
     const event = { kind: "order_resolved", ...reference(order), status: "never_arrived" } as const;
     return { order: { ...ended, rejectCode: "unavailable" }, commands: [], events: [event] };
   }
+  if (neverTold(order, nowMs)) {
+    const event = {
+      kind: "order_resolved",
+      ...reference(order),
+      status: "trades_missing",
+    } as const;
+    const ended = { ...order, executedLots: order.filledLots, query: null };
+    return { order: ended, commands: [], events: [event] };
+  }
   if (nowMs < asked.nextMs) return { order, commands: [], events: [] };
   const waitMs = Math.min(QUERY_MAX_MS, asked.waitMs * 2);
   const query = { ...asked, waitMs, nextMs: nowMs + waitMs };
@@ -249,15 +270,7 @@ function hearAnswer(
   order: Order,
   { found, atMs }: Extract<VenueEvent, { kind: "order_answer" }>,
 ): readonly [Order, readonly EngineEvent[]] {
-  if (found === null) {
-    if (order.query === null) return [order, []];
-    const query = {
-      ...order.query,
-      notFoundCount: order.query.notFoundCount + 1,
-      firstNotFoundMs: order.query.firstNotFoundMs ?? atMs,
-    };
-    return [{ ...order, query }, []];
-  }
+  if (found === null) return [countMissing(order, atMs), []];
   const resolved: EngineEvent[] = order.state === "unknown"
     ? [{ kind: "order_resolved", ...reference(order), status: found.status }]
     : [];
@@ -268,6 +281,28 @@ function hearAnswer(
   }
   const ended = end(order, { status: found.status, executedLots: found.executedLots, atMs });
   return [ended, [...resolved, doneEvent(order, found)]];
+}
+
+/** One more answer without what was asked for. */
+function countMissing(order: Order, atMs: number): Order {
+  if (order.query === null) return order;
+  const { notFoundCount, firstNotFoundMs } = order.query;
+  const query = {
+    ...order.query,
+    notFoundCount: notFoundCount + 1,
+    firstNotFoundMs: firstNotFoundMs ?? atMs,
+  };
+  return { ...order, query };
+}
+
+/**
+ * The venue counts more of an order than its trades come to, and keeps answering without the rest:
+ * what was told is then all there is to book, and the leg's size is for its reading to say.
+ */
+function neverTold(order: Order, nowMs: number): boolean {
+  const { query } = order;
+  return isShort(order) && query !== null && query.firstNotFoundMs !== null &&
+    query.notFoundCount >= NOT_FOUND_COUNT && nowMs - query.firstNotFoundMs >= NOT_TOLD_SPAN_MS;
 }
 
 /** Three not-founds over ten seconds, past the venue's receive window, and no trace in the account. */

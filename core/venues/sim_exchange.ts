@@ -136,11 +136,11 @@ export class SimExchange {
         );
         return this.#desk.tell({ kind: "trades_answer", ticker, afterId, trades, atMs: nowMs });
       }
-      case "query_income":
-        for (const income of this.#desk.state.incomes) {
-          if (income.id > command.afterId) this.#desk.tell({ kind: "income", income });
-        }
-        return;
+      case "query_income": {
+        const { afterId } = command;
+        const incomes = this.#desk.state.incomes.filter(({ id }) => id > afterId);
+        return this.#desk.tell({ kind: "income_answer", afterId, incomes, atMs: nowMs });
+      }
       case "dead_man": {
         const { ticker, timeoutMs } = command;
         const untilMs = timeoutMs === 0 ? 0 : nowMs + timeoutMs;

@@ -4,7 +4,7 @@
  * before beside it; a view of the checkpoint, which alone is read back.
  */
 import { z } from "zod";
-import type { Booked } from "../../core/exits/ledger.ts";
+import type { Booked } from "../../core/booked.ts";
 import type { Parcel } from "../../core/exits/parcels.ts";
 import { type Increment, unitsToNumber } from "../../core/increments.ts";
 import { remembered, settled } from "../../core/remember.ts";
@@ -73,5 +73,5 @@ const lotsOf = remembered((parcels: readonly Parcel[], lot: Increment): z.output
 );
 
 function newestId({ verifiedId, recentIds }: Booked): number {
-  return recentIds.reduce((newest, id) => Math.max(newest, id), verifiedId);
+  return recentIds.at(-1) ?? verifiedId;
 }

@@ -272,8 +272,14 @@ Deno.test("trades and income can be asked for from any id on", () => {
   }]);
   const answer = floor.heard.find((event) => event.kind === "trades_answer");
   assert.deepEqual(answer?.kind === "trades_answer" && answer.trades.map(({ id }) => id), [2]);
-  const incomes = floor.heard.filter((event) => event.kind === "income");
-  assert.deepEqual(incomes.map((event) => event.kind === "income" && event.income.usd), [500, 500]);
+  const told = floor.heard.flatMap((event) =>
+    event.kind === "income"
+      ? [event.income.usd]
+      : event.kind === "income_answer"
+      ? event.incomes.map(({ usd }) => usd)
+      : []
+  );
+  assert.deepEqual(told, [500, 500], "as it happened, and in the answer");
 });
 
 Deno.test("an account that cannot hold its legs is closed by the exchange", () => {

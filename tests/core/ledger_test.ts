@@ -4,9 +4,6 @@ import {
   bookFill,
   bookFunding,
   type Holdings,
-  isBooked,
-  markBooked,
-  markVerified,
   type Origin,
   unrealizedUsd,
 } from "../../core/exits/ledger.ts";
@@ -31,20 +28,6 @@ const book = (holdings: Holdings, one: Trade, journey: Journey | null = null) =>
       isFilled: true,
     },
   });
-
-Deno.test("a trade id is booked once, in whatever order trades come", () => {
-  let booked = markBooked(undefined, 5);
-  booked = markBooked(booked, 3);
-  assert.deepEqual([3, 4, 5].map((id) => isBooked(booked, id)), [true, false, true]);
-  booked = markVerified(booked, 5);
-  assert.deepEqual([1, 4, 5, 6].map((id) => isBooked(booked, id)), [true, true, true, false]);
-  for (let id = 6; id < 100; id++) booked = markBooked(booked, id);
-  assert.ok(booked.recentIds.length <= 64);
-  let backwards = markBooked(undefined, 100);
-  for (let id = 99; id > 0; id--) backwards = markBooked(backwards, id);
-  assert.deepEqual([backwards.verifiedId, backwards.recentIds.at(-1)], [36, 100]);
-  assert.ok(isBooked(booked, 99) && isBooked(booked, 10) && !isBooked(booked, 100));
-});
 
 Deno.test("adding averages the entry, reducing leaves it, closing ends the episode", () => {
   const opened = book({}, trade({ px: 60_000, lots: 5 }));

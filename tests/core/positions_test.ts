@@ -1,5 +1,6 @@
 /** What the venue shows, as it is published: every leg, at its mark, and none lost for one bad field. */
 import assert from "node:assert/strict";
+import { EMPTY_BOOKED } from "../../core/booked.ts";
 import { hasMismatch, reconcileKeys, scanStatus, type Watched } from "../../core/exits/status.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
@@ -130,7 +131,7 @@ Deno.test("the fill tracker tells every open lot by its entry, and the newest tr
   });
   const memory = {
     holdings: { [KEY]: holding({ parcels: [parcel(3, "s1"), parcel(2, null)] }) },
-    booked: { BTCUSDT: { verifiedId: 7, recentIds: [9, 12, 11] } },
+    booked: { BTCUSDT: { ...EMPTY_BOOKED, verifiedId: 7, recentIds: [9, 11, 12] } },
   };
   const { last_trade_id, lots, crc32 } = projectFillTracker(published(legs(), { memory }));
   assert.deepEqual(last_trade_id, { BTCUSDT: 12 });

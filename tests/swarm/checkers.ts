@@ -4,10 +4,11 @@
  * come from the exchange's ledger, never from the engine's own state.
  */
 import { unitsToNumber } from "../../core/increments.ts";
+import { isBooked } from "../../core/booked.ts";
 import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
 import { positionKey, type Trade } from "../../core/types.ts";
-import type { LedgerRow } from "../../core/venues/sim_state.ts";
+import type { LedgerRow, SimState } from "../../core/venues/sim_state.ts";
 import { agreed, proven } from "./checkers_books.ts";
 import { blindEntries, capped, latched, steadyBaselines, tailed } from "./checkers_risk.ts";
 import { allotted, conditionals, ended, single, sliced, stopsFirst } from "./checkers_routes.ts";
@@ -180,8 +181,18 @@ const converged: Checker = ({ settled, memory, venue, faultActive }, { trades, t
   for (const id of trades.keys()) {
     if (!told.has(id) && !adjusted) return `trade ${id} was never booked`;
   }
+  const { state } = venue.exchange.desk;
+  if (
+    state.deliveries.length === 0 && state.arrivals.length === 0 && !hasAllIncome(memory, state)
+  ) {
+    return "income was never booked";
+  }
   return null;
 };
+
+function hasAllIncome({ incomes }: Memory, exchange: Pick<SimState, "incomes">): boolean {
+  return exchange.incomes.every(({ id }) => isBooked(incomes, id));
+}
 
 /** Start cash + realised - fees + funding + unrealised is the exchange's equity. */
 const identity: Checker = ({ settled, memory, venue, faultActive, seen }) => {
@@ -190,7 +201,7 @@ const identity: Checker = ({ settled, memory, venue, faultActive, seen }) => {
   const { cash } = memory;
   if (cash.startUsd === null) return null;
   const { state } = venue.exchange.desk;
-  if (state.deliveries.length > 0 || memory.incomeId < state.lastIncomeId) return null;
+  if (state.deliveries.length > 0 || !hasAllIncome(memory, state)) return null;
   let equityUsd = cash.startUsd + cash.realizedUsd - cash.feesUsd + cash.fundingUsd;
   for (const holding of Object.values(memory.holdings)) {
     const market = seen.market.market(holding.ticker)!;

@@ -264,6 +264,10 @@ export class FaultyVenue implements Venue {
     }
     if (this.#on("nan_trade", nowMs)) {
       events = events.map((event) => {
+        if (event.kind === "income") {
+          this.#count("nan_trade");
+          return { ...event, income: { ...event.income, usd: NaN } };
+        }
         if (event.kind !== "trade" || this.#draw() < 0.5) return event;
         this.#count("nan_trade");
         const wrong = this.#draw() < 0.5 ? { px: NaN } : { lots: Infinity, feeUsd: NaN };
