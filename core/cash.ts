@@ -6,7 +6,7 @@
 import { isBooked, isDue, markAsked, markBooked, markDoubted, markVerified } from "./booked.ts";
 import { INCOME_DROPPED } from "./credible.ts";
 import { bookFunding } from "./exits/ledger.ts";
-import { dayOf } from "./nav.ts";
+import { dayOf } from "./calendar.ts";
 import type { Income, VenueEvent } from "./ports.ts";
 import { positionKey } from "./types.ts";
 import { MS_PER_HOUR } from "./units.ts";

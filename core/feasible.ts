@@ -38,7 +38,7 @@ export function infeasible(
   const blank = blankMemory("feasible", nowMs);
   const value = { atMs: nowMs, walletQty: { USDT: navUsd }, positions: [], openOrders: [] };
   const account = { kind: "read", value } as const;
-  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const explained = { tradedUsd: 0, transfersUsd: 0 };
   const [nav] = updateNav(blank.nav, { nowMs, account, explained }, rules.nav);
   const memory = { ...blank, nav, pulse: { ...blank.pulse, accountOk: true, accountMs: nowMs } };
   const world = worldOf(memory, { market: view, past, rules });

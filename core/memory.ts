@@ -42,7 +42,7 @@ export type Pulse = {
   readonly priceMissingCount: number;
   /** The engine's own sums at the NAV guard's last believed level. */
   readonly explained: { readonly cashUsd: number; readonly unrealizedUsd: number };
-  /** Transfers that the account's baselines have been moved by. */
+  /** Transfers that the guards of NAV have been told of. */
   readonly transfersUsd: number;
   /** When the dead-man switch of a symbol was last renewed. */
   readonly deadManMs: Dict<number>;

@@ -5,13 +5,13 @@
  * of every figure until three readings agree.
  */
 import { z } from "zod";
+import { dayOf, isZone } from "./calendar.ts";
 import {
   factor,
   frac,
   hours,
   MS_PER_DAY,
   MS_PER_HOUR,
-  MS_PER_MINUTE,
   MS_PER_SECOND,
   seconds,
   usd,
@@ -31,7 +31,9 @@ import {
   baselinesOf,
   type EarlyStep,
   isEarly,
+  type Money,
   noteStep,
+  settle,
   shift,
 } from "./transfers.ts";
 
@@ -105,12 +107,15 @@ export type NavMemory = Baselines & {
   } | null;
   /** A believed step that may turn out to be money that had moved. */
   readonly early: EarlyStep | null;
+  /** Money that has been told of and that no reading has shown yet. */
+  readonly awaited: readonly Money[];
 };
 
 export const EMPTY_NAV: NavMemory = {
   level: null,
   pending: null,
   early: null,
+  awaited: [],
   peakUsd: null,
   peakMs: null,
   highUsd: null,
@@ -188,9 +193,9 @@ export function isNavAnomalous(
 
 /** What the engine itself can account for. */
 export type Explained = {
-  /** Everything since the last believed level: trades, funding, transfers, moves of held marks. */
-  readonly totalUsd: number;
-  /** The part of it that came in or went out since the last call: it moves the baselines. */
+  /** Since the last believed level: trades, funding, moves of held marks. */
+  readonly tradedUsd: number;
+  /** Money that came in or went out, told since the last call: it moves the baselines. */
   readonly transfersUsd: number;
 };
 
@@ -206,31 +211,31 @@ export function updateNav(
   },
   rules: NavRules,
 ): NavStep {
-  const { transfersUsd } = explained;
-  const moved = applyTransfer(memory, transfersUsd, { nowMs, rules });
-  const { memory: shifted, events: told } = moved;
+  const { memory: heard, events: told } = hearTransfer(memory, explained.transfersUsd, {
+    nowMs,
+    rules,
+  });
   const level = account.kind === "read" ? readLevel(account.value) : null;
-  if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [shifted, told];
-  const previous = shifted.level;
+  if (level === null || level.atMs > nowMs + FUTURE_TOLERANCE_MS) return [heard, told];
+  const previous = heard.level;
   // A late answer says nothing about now, and must not turn the day back.
-  if (previous !== null && level.atMs < previous.atMs) return [shifted, told];
-  const step = {
-    previousUsd: previous?.navUsd ?? 0,
-    currentUsd: level.navUsd,
-    explainedUsd: explained.totalUsd - (moved.isSeen ? transfersUsd : 0),
-  };
+  if (previous !== null && level.atMs < previous.atMs) return [heard, told];
+  const previousUsd = previous?.navUsd ?? level.navUsd;
+  const stepUsd = level.navUsd - previousUsd - explained.tradedUsd;
+  const { movedUsd, left } = settle(heard.awaited, { stepUsd, atMs: level.atMs });
+  const explainedUsd = explained.tradedUsd + movedUsd;
+  const step = { previousUsd, currentUsd: level.navUsd, explainedUsd };
   if (previous !== null && isNavAnomalous(step, rules.anomaly)) {
-    const [held, events] = hold(shifted, level, rules);
+    const [held, events] = hold(heard, level, rules);
     return [held, [...told, ...events]];
   }
-  const usd = step.currentUsd - step.explainedUsd - step.previousUsd;
-  const early = previous === null ? null : noteStep(
-    shifted.early,
-    { usd, previousUsd: step.previousUsd, atMs: level.atMs },
-    baselinesOf(shifted),
-  );
+  const [shifted, moved] = applyTransfer({ ...heard, awaited: left }, movedUsd);
+  const usd = stepUsd - movedUsd;
+  const early = previous === null
+    ? null
+    : noteStep(shifted.early, { usd, previousUsd, atMs: level.atMs }, baselinesOf(shifted));
   const [accepted, events] = accept({ ...shifted, early, pending: null }, level, rules);
-  return [accepted, [...told, ...events]];
+  return [accepted, [...told, ...moved, ...events]];
 }
 
 /** The figures of this instant. Ages grow whatever the reason that no reading came. */
@@ -256,29 +261,6 @@ export function viewAccount(memory: NavMemory, nowMs: number, rules: NavRules): 
     circuit: memory.circuit,
     latch: memory.latch,
   };
-}
-
-/** The calendar day of an instant in a time zone, as YYYY-MM-DD. */
-export function dayOf(ms: number, zone: string): string {
-  if (zone === "UTC") return new Date(ms).toISOString().slice(0, 10);
-  return dayFormat(zone).format(new Date(ms));
-}
-
-/** A calendar day may have 25 hours; zones change at quarters of an hour. */
-const DAY_MAX_MS = 25 * MS_PER_HOUR;
-const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
-
-/** The first instant of the calendar day in a time zone that an instant lies in. */
-export function dayStartMs(ms: number, zone: string): number {
-  const day = dayOf(ms, zone);
-  const steps = Math.floor(ms / ZONE_STEP_MS);
-  let [before, within] = [steps - DAY_MAX_MS / ZONE_STEP_MS - 1, steps];
-  while (within - before > 1) {
-    const middle = Math.floor((before + within) / 2);
-    if (dayOf(middle * ZONE_STEP_MS, zone) === day) within = middle;
-    else before = middle;
-  }
-  return within * ZONE_STEP_MS;
 }
 
 function hold(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
@@ -308,7 +290,7 @@ function hold(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
     return [{ ...memory, pending: { ...pending, count, lastMs: level.atMs } }, []];
   }
   const stepUsd = level.navUsd - last!.navUsd;
-  const inflow = stepUsd > 0 ? shift(memory, stepUsd) : memory;
+  const inflow = stepUsd > 0 ? { ...shift(memory, stepUsd), awaited: [] } : memory;
   const [accepted, events] = accept({ ...inflow, pending: null }, level, rules);
   const note = stepUsd > 0 ? "taken as an inflow" : "taken as a loss";
   return [accepted, [{
@@ -337,26 +319,32 @@ function accept(memory: NavMemory, level: NavLevel, rules: NavRules): NavStep {
   return [judged, [...events, ...told]];
 }
 
-/** Moves the baselines; `isSeen`: the believed level has had the money in it already. */
-function applyTransfer(
+/** Money that is told of: what was seen before moves the baselines now, the rest is waited for. */
+function hearTransfer(
   memory: NavMemory,
   movedUsd: number,
   { nowMs, rules }: { nowMs: number; rules: NavRules },
-): { memory: NavMemory; events: readonly EngineEvent[]; isSeen: boolean } {
-  if (movedUsd === 0) return { memory, events: [], isSeen: false };
-  const { level, early } = memory;
-  const note = movedUsd > 0 ? "deposit" : "withdrawal";
-  const event = { kind: "account_rule", rule: "transfer", navUsd: level?.navUsd ?? null } as const;
-  if (level === null || early === null || !isEarly(early, movedUsd, nowMs)) {
-    return { memory: shift(memory, movedUsd), events: [{ ...event, note }], isSeen: false };
+): { memory: NavMemory; events: readonly EngineEvent[] } {
+  const { level, early, awaited } = memory;
+  // What the first reading shows has all in it that was told before.
+  if (movedUsd === 0 || level === null) return { memory, events: [] };
+  if (early === null || !isEarly(early, movedUsd, nowMs)) {
+    return {
+      memory: { ...memory, awaited: [...awaited, { usd: movedUsd, atMs: nowMs }] },
+      events: [],
+    };
   }
-  const before = shift({ ...memory, ...early.before, early: null }, movedUsd);
+  const [before, told] = applyTransfer({ ...memory, ...early.before, early: null }, movedUsd);
   const [judged, events] = accept(before, level, rules);
-  return {
-    memory: judged,
-    events: [{ ...event, note: `${note}, seen before` }, ...events],
-    isSeen: true,
-  };
+  return { memory: judged, events: [...told, ...events] };
+}
+
+/** Moves the baselines by money that the account shows. */
+function applyTransfer(memory: NavMemory, movedUsd: number): NavStep {
+  if (movedUsd === 0) return [memory, []];
+  const note = movedUsd > 0 ? "deposit" : "withdrawal";
+  const navUsd = memory.level?.navUsd ?? null;
+  return [shift(memory, movedUsd), [{ kind: "account_rule", rule: "transfer", navUsd, note }]];
 }
 
 function recordHour(hourly: Dict<number>, navUsd: number, atMs: number): Dict<number> {
@@ -378,23 +366,4 @@ function rollingMax(memory: NavMemory, nowMs: number): number | null {
     if (highest === null || value > highest) highest = value;
   }
   return highest;
-}
-
-function isZone(zone: string): boolean {
-  return zone === "UTC" || Intl.supportedValuesOf("timeZone").includes(zone);
-}
-
-const dayFormats = new Map<string, Intl.DateTimeFormat>();
-function dayFormat(zone: string): Intl.DateTimeFormat {
-  let format = dayFormats.get(zone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-CA", {
-      timeZone: zone,
-      year: "numeric",
-      month: "2-digit",
-      day: "2-digit",
-    });
-    dayFormats.set(zone, format);
-  }
-  return format;
 }

@@ -9,7 +9,8 @@ import { deadManDeadlines, holdDeadMan } from "./dead_man.ts";
 import { countTick, sinceWhen } from "./diagnostics.ts";
 import { unrealizedUsd } from "./exits/ledger.ts";
 import type { EngineEvent } from "./events.ts";
-import { dayOf, updateNav } from "./nav.ts";
+import { dayOf } from "./calendar.ts";
+import { updateNav } from "./nav.ts";
 import { moveOn, phaseDeadlineMs } from "./phase.ts";
 import { leavingDeadlines, scanExits } from "./leaving.ts";
 import { concludeFlatten, obey, type OperatorCommand, VENUE } from "./operator.ts";
@@ -101,10 +102,10 @@ function turnDay(work: Work, beforeMs: number): void {
 function value(work: Work): void {
   const { seen, rules } = work;
   const { cash, nav, pulse } = work.memory;
-  const cashUsd = cash.realizedUsd - cash.feesUsd + cash.fundingUsd + cash.transfersUsd;
+  const cashUsd = cash.realizedUsd - cash.feesUsd + cash.fundingUsd;
   const openUsd = openResultUsd(work);
   const explained = {
-    totalUsd: cashUsd - pulse.explained.cashUsd + openUsd - pulse.explained.unrealizedUsd,
+    tradedUsd: cashUsd - pulse.explained.cashUsd + openUsd - pulse.explained.unrealizedUsd,
     transfersUsd: cash.transfersUsd - pulse.transfersUsd,
   };
   const [next, events] = updateNav(

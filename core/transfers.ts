@@ -1,7 +1,8 @@
 /**
  * Money that comes in or goes out: neither profit nor loss, so every baseline moves with it. The
  * account shows it and the exchange tells of it in no certain order. What was shown first has been
- * judged as a step by then: the baselines are set back to before it, and moved once.
+ * judged as a step by then: the baselines are set back to before it, and moved once. What is told
+ * first moves nothing until a reading shows it: until then it would be a loss, or hide one.
  */
 import type { DrawdownMemory } from "./drawdown.ts";
 import type { Dict } from "./types.ts";
@@ -27,10 +28,34 @@ export type EarlyStep = {
 
 /** A smaller step is noise; a larger one may be money that has not been told of yet. */
 const STEP_MIN_FRAC = 0.005;
-/** Money is told of within this time. */
+/** Money is told of within this time after it is shown, and shown within it after it is told of. */
 const TOLD_WITHIN_MS = MS_PER_MINUTE;
 /** How far step and transfer may differ: the market moves meanwhile. */
 const MATCH_FRAC = 0.1;
+/** A step that is at least so much of the money that was told of shows it. */
+const SHOWN_FRAC = 0.5;
+
+/** Money that came in, or where negative went out, and when it was told of. */
+export type Money = { readonly usd: number; readonly atMs: number };
+
+/**
+ * What of the money that is waited for moves the baselines with this reading: what its step shows,
+ * and what no reading has shown in time. `stepUsd` is what nothing else explains.
+ */
+export function settle(
+  awaited: readonly Money[],
+  { stepUsd, atMs }: { readonly stepUsd: number; readonly atMs: number },
+): { readonly movedUsd: number; readonly left: readonly Money[] } {
+  const whole = awaited.length > 1 ? [awaited] : [];
+  const sums = [...awaited.map((one) => [one]), ...whole]
+    .map((parts) => ({ parts, usd: parts.reduce((sum, { usd }) => sum + usd, 0) }))
+    .filter(({ usd }) => Math.sign(usd) * stepUsd >= SHOWN_FRAC * Math.abs(usd) && usd !== 0)
+    .toSorted((a, b) => Math.abs(a.usd - stepUsd) - Math.abs(b.usd - stepUsd));
+  const shown = sums[0]?.parts ?? [];
+  const moves = (one: Money) => shown.includes(one) || atMs - one.atMs > TOLD_WITHIN_MS;
+  const movedUsd = awaited.filter(moves).reduce((sum, { usd }) => sum + usd, 0);
+  return { movedUsd, left: awaited.filter((one) => !moves(one)) };
+}
 
 /** Remembers a step of NAV that nothing explains, until it is too old to be explained. */
 export function noteStep(

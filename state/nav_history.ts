@@ -2,7 +2,7 @@
  * NAV minute by minute: `nav_history-<day>.jsonl`, one file a day (UTC, engine time). The last day
  * is whole, older ones keep a row every fifteen minutes, those older than ninety days their last.
  */
-import { dayOf } from "../core/nav.ts";
+import { dayOf } from "../core/calendar.ts";
 import { lotsToUsd } from "../core/increments.ts";
 import type { Memory } from "../core/memory.ts";
 import type { MarketView } from "../core/ports.ts";

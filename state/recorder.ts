@@ -5,7 +5,7 @@
  */
 import type { Decision } from "../core/executor.ts";
 import { type Memory, MEMORY_FORM } from "../core/memory.ts";
-import { dayOf } from "../core/nav.ts";
+import { dayOf } from "../core/calendar.ts";
 import type { Observation } from "../core/ports.ts";
 import type { Host } from "../core/protect.ts";
 import { lineOf, Notebook, RECORDING_FORM } from "../core/replay.ts";

@@ -1,7 +1,7 @@
 /** What a replay came to: counted while it runs, told at the end as text or JSON. */
 import type { Decision } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
-import { dayOf } from "../core/nav.ts";
+import { dayOf } from "../core/calendar.ts";
 import type { Feed } from "../core/venues/feed.ts";
 import { renderRouting, RoutingTally } from "./routing_report.ts";
 import { timeframeLabel } from "../core/history.ts";

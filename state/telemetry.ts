@@ -1,6 +1,6 @@
 /** The execution logs of one data directory, under `logs/execution`: appended, rotated, completed. */
 import type { EngineEvent } from "../core/events.ts";
-import { dayOf } from "../core/nav.ts";
+import { dayOf } from "../core/calendar.ts";
 import { LineFile, type Torn } from "./files.ts";
 import type { JournalRow } from "./journal.ts";
 import { FILE_OF, type LogName, LOGS, rowOf, type RowStamp } from "./log_rows.ts";

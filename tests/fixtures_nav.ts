@@ -28,6 +28,7 @@ export const NO_GUARD = navRulesOf({ nav_anomalies: { enabled: false } });
 export type NavReading = {
   readonly navUsd: number;
   readonly atMs: number;
+  /** By trades and marks. */
   readonly explainedUsd?: number;
   readonly transfersUsd?: number;
 };
@@ -44,7 +45,7 @@ export function feed(
     const [next, events] = updateNav(memory, {
       nowMs: atMs,
       account: { kind: "read", value },
-      explained: { totalUsd: explainedUsd, transfersUsd },
+      explained: { tradedUsd: explainedUsd, transfersUsd },
     }, rules);
     memory = next;
     for (const event of events) if (event.kind === "account_rule") fired.push(event.rule);

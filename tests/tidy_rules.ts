@@ -18,7 +18,7 @@ const ADAPTER_LINES_MAX = 25;
 /** First match wins. */
 const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [
-    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible|remember|booked)\.ts$/,
+    /^core\/(assert|units|types|ports|events|increments|dict|stats|indicators|history|ids|patch|credible|remember|booked|calendar)\.ts$/,
     0,
   ],
   [/^core\/(nav|transfers|drawdown|regimes|sizing|universe)\.ts$/, 1],

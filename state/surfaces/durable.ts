@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { PositionKey } from "../../core/types.ts";
 import { unitsToNumber } from "../../core/increments.ts";
 import type { Guard } from "../../core/exits/registry.ts";
-import { dayOf } from "../../core/nav.ts";
+import { dayOf } from "../../core/calendar.ts";
 import { remembered, settled } from "../../core/remember.ts";
 import { crc32 } from "../crc32.ts";
 import { lasting } from "../encode.ts";

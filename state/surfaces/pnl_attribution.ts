@@ -10,7 +10,7 @@ import { type Close, netUsd } from "../../core/exits/episode.ts";
 import { earnedNetUsd } from "../../core/exits/parcels.ts";
 import { sortedEntries } from "../../core/dict.ts";
 import { equityCurve } from "../../core/intel/equity.ts";
-import { dayOf } from "../../core/nav.ts";
+import { dayOf } from "../../core/calendar.ts";
 import { drawdownRegime, rangeBucket } from "../../core/regimes.ts";
 import { mean } from "../../core/stats.ts";
 import {

@@ -3,7 +3,7 @@
  * younger than the window, or older rows are no longer kept, the window says where it really begins.
  */
 import { z } from "zod";
-import { dayStartMs } from "../../core/nav.ts";
+import { dayStartMs } from "../../core/calendar.ts";
 import { remembered } from "../../core/remember.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { count, iso, isoTime, type Published } from "./surface.ts";

@@ -90,7 +90,7 @@ function refusals(
   let memory: NavMemory = EMPTY_NAV;
   for (const { navUsd, atMs } of READINGS) {
     const value = account({ atMs, walletQty: { USDT: navUsd } });
-    const explained = { totalUsd: 0, transfersUsd: 0 };
+    const explained = { tradedUsd: 0, transfersUsd: 0 };
     const seen = { nowMs: atMs, account: { kind: "read", value }, explained } as const;
     memory = updateNav(memory, seen, rules)[0];
   }

@@ -1,6 +1,7 @@
 /** NAV and its guards: age, anomaly hold, baselines, day. */
 import assert from "node:assert/strict";
-import { dayOf, EMPTY_NAV, readLevel, updateNav, viewAccount } from "../../core/nav.ts";
+import { dayOf } from "../../core/calendar.ts";
+import { EMPTY_NAV, readLevel, updateNav, viewAccount } from "../../core/nav.ts";
 import type { Account } from "../../core/types.ts";
 import { account, position, T0 } from "../fixtures.ts";
 import {
@@ -35,7 +36,7 @@ Deno.test("a reading that failed or cannot be priced changes nothing but the age
     { positions: [position({ unrealizedUsd: null })] },
     { positions: [position({ unrealizedUsd: Infinity })] },
   ];
-  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const explained = { tradedUsd: 0, transfersUsd: 0 };
   const fault = { code: "timeout", message: "no answer", retryable: true };
   const readings = [
     { kind: "failed", fault } as const,
@@ -60,7 +61,7 @@ Deno.test("wallet at par plus unrealised profit is NAV; an empty foreign asset d
 });
 
 Deno.test("a reading from the future is not believed", () => {
-  const explained = { totalUsd: 0, transfersUsd: 0 };
+  const explained = { tradedUsd: 0, transfersUsd: 0 };
   const read = (aheadMs: number) =>
     updateNav(EMPTY_NAV, {
       nowMs: T0,
@@ -152,7 +153,6 @@ Deno.test("a transfer is neither profit nor loss", () => {
     const reading = {
       navUsd: 9_500 + movedUsd,
       atMs: T0 + 2 * SECOND,
-      explainedUsd: movedUsd,
       transfersUsd: movedUsd,
     };
     const { memory, fired } = feed([reading], { from: before });
@@ -174,7 +174,6 @@ Deno.test("money that is shown before it is told of moves the baselines once", (
       ...shown,
       atMs: T0 + 3 * SECOND,
       transfersUsd: movedUsd,
-      explainedUsd: movedUsd,
     };
     const early = feed([shown], { from: before });
     assert.equal(early.memory.circuit === null, movedUsd > 0, "until then it is a loss like any");
@@ -195,13 +194,55 @@ Deno.test("a step is money only when money of about that size is told of soon af
     feed([
       { navUsd: 10_000, atMs: T0 },
       { navUsd: 11_000, atMs: T0 + SECOND },
-      { navUsd, atMs: T0 + SECOND + afterMs, transfersUsd: movedUsd, explainedUsd: movedUsd },
+      { navUsd, atMs: T0 + SECOND + afterMs, transfersUsd: movedUsd },
     ]).memory.dayPeakUsd;
   assert.equal(peakAfter(1_000, SECOND, 11_000), 11_000, "the money was the step");
   assert.equal(peakAfter(950, SECOND, 11_000), 11_000, "and the market moved a little");
   assert.equal(peakAfter(500, SECOND, 11_500), 11_500, "another amount: a gain, and then money");
   assert.equal(peakAfter(-1_000, SECOND, 10_000), 10_000, "the other way: a gain, and then money");
   assert.equal(peakAfter(1_000, 61 * SECOND, 12_000), 12_000, "too late: a gain, and then money");
+});
+
+Deno.test("money that is told of before it is shown moves nothing until a reading shows it", () => {
+  for (const movedUsd of [3_000, -3_000, 30_000]) {
+    const before =
+      feed([{ navUsd: 10_000, atMs: T0 }, { navUsd: 9_800, atMs: T0 + SECOND }]).memory;
+    const told = { navUsd: 9_800, atMs: T0 + 2 * SECOND, transfersUsd: movedUsd };
+    const waiting = feed([told], { from: before });
+    assert.deepEqual(waiting.fired, [], "neither a loss nor money yet");
+    assert.equal(waiting.memory.peakUsd, 10_000);
+    const shown = [3, 4, 70].map((s) => ({ navUsd: 9_800 + movedUsd, atMs: T0 + s * SECOND }));
+    const { memory, fired } = feed(shown, { from: waiting.memory });
+    assert.deepEqual(fired, ["transfer"], `${movedUsd}`);
+    assert.deepEqual([memory.circuit, memory.latch, memory.awaited], [null, null, []]);
+    const { peakUsd, highUsd, dayPeakUsd, dayStartUsd, hourly } = memory;
+    for (const usd of [peakUsd, highUsd, dayPeakUsd, dayStartUsd, ...Object.values(hourly)]) {
+      assert.equal(usd, 10_000 + movedUsd);
+    }
+  }
+});
+
+Deno.test("what is waited for is shown by a step its way, in any order, or moves after a minute", () => {
+  const after = (
+    moves: readonly number[],
+    steps: readonly (readonly [s: number, navUsd: number])[],
+  ) =>
+    feed([
+      { navUsd: 10_000, atMs: T0 },
+      ...moves.map((transfersUsd, i) => ({ navUsd: 10_000, atMs: T0 + 1 + i, transfersUsd })),
+      ...steps.map(([s, navUsd]) => ({ navUsd, atMs: T0 + s * SECOND })),
+    ]).memory;
+  const one = after([3_000, 1_000], [[1, 11_000]]);
+  assert.deepEqual([one.peakUsd, one.awaited.map(({ usd }) => usd)], [11_000, [3_000]]);
+  const both = after([3_000, 1_000], [[1, 14_000]]);
+  assert.deepEqual([both.peakUsd, both.awaited], [14_000, []]);
+  const moving = after([3_000], [[1, 13_100]]);
+  assert.deepEqual([moving.peakUsd, moving.awaited], [13_100, []], "the market moved meanwhile");
+  const loss = after([3_000], [[1, 9_900]]);
+  assert.deepEqual([loss.peakUsd, loss.awaited.length], [10_000, 1], "a loss shows no deposit");
+  const never = after([-500], [[59, 10_000], [61, 10_000]]);
+  assert.deepEqual([never.peakUsd, never.awaited], [10_000, []]);
+  assert.equal(after([-500], [[59, 10_000]]).awaited.length, 1);
 });
 
 Deno.test("the day rolls at midnight of the configured zone", () => {

@@ -1,7 +1,7 @@
 /** Every figure over a stretch of time says over which, since when, and from how much. */
 import assert from "node:assert/strict";
 import { blankMemory } from "../../core/memory.ts";
-import { dayStartMs } from "../../core/nav.ts";
+import { dayStartMs } from "../../core/calendar.ts";
 import { Past } from "../../core/past.ts";
 import { EXECUTOR_SURFACES, PROJECTIONS } from "../../state/surfaces/mod.ts";
 import { closesWindow, windowOf } from "../../state/surfaces/window.ts";

@@ -140,7 +140,7 @@ const portfolioDd = adapter<{ readonly nav_history: readonly unknown[] }>(
   "portfolio_dd",
   ({ nav_history }) => {
     let memory = EMPTY_NAV;
-    const explained = { totalUsd: 0, transfersUsd: 0 };
+    const explained = { tradedUsd: 0, transfersUsd: 0 };
     nav_history.forEach((nav, nowMs) => {
       const value = account({ atMs: nowMs, walletQty: { USDT: nav as number } });
       const seen = { nowMs, account: { kind: "read", value }, explained } as const;

@@ -63,7 +63,7 @@ function isOldPeak({ ts }: { readonly ts?: number }, nowMs: number): boolean {
 }
 
 const UNKNOWN = { ddFrac: null, dayFrac: null };
-const NOTHING = { totalUsd: 0, transfersUsd: 0 };
+const NOTHING = { tradedUsd: 0, transfersUsd: 0 };
 const FAILED = { kind: "failed", fault: { code: "", message: "", retryable: true } } as const;
 
 function readingOf(file: unknown): Reading<Account> {
