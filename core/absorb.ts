@@ -16,12 +16,14 @@ import {
   markVerified,
 } from "./booked.ts";
 import { addCash, askForIncome, hearIncome, hearIncomes, isBefore, tendIncome } from "./cash.ts";
-import { keep, sortedEntries, sortedKeys } from "./dict.ts";
-import type { Close } from "./exits/episode.ts";
+import { amend, closeAt, madeIn, rememberClose } from "./closes.ts";
+import { sortedEntries, sortedKeys, without } from "./dict.ts";
 import { bookFill, type Executed, type Origin } from "./exits/ledger.ts";
-import { proveResult, tellGaps } from "./exits/proof.ts";
+import { owe, payOff } from "./exits/owed.ts";
+import { explainResult, proveResult, tellGaps } from "./exits/proof.ts";
 import { noteAnswer } from "./exits/reconcile.ts";
 import { type Guard, levelsRow, register, tighten } from "./exits/registry.ts";
+import { unitsToNumber } from "./increments.ts";
 import type { Memory } from "./memory.ts";
 import type { VenueEvent } from "./ports.ts";
 import { noteFill } from "./risk/tempo.ts";
@@ -35,18 +37,14 @@ import {
 } from "./router/orders.ts";
 import { bookTrade } from "./router/route.ts";
 import {
-  type Conditions,
   type ExitReason,
   type Levels,
   positionKey,
+  signOf,
   type Ticker,
   type Trade,
 } from "./types.ts";
 import { change, putOrder, type Work } from "./work.ts";
-import { conditionsOf } from "./world.ts";
-
-/** Exits after which a symbol rests. */
-const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue", "liquidation", "unprotected"]);
 
 /** Takes every event of this observation in, in the order in which the venue told it. */
 export function absorb(work: Work): void {
@@ -134,14 +132,17 @@ function book(work: Work, trade: Trade): void {
   if (isBefore(work, trade.atMs)) return;
   const order = memory.orders[trade.clientId];
   const filled = order === undefined ? undefined : bookOrderTrade(order, trade);
+  const gone = payOff(memory.debts[positionKey(trade.ticker, trade.side)], trade);
   const booking = bookFill(memory.holdings, trade, originOf(memory, trade, order), {
     market,
+    goneLots: gone?.lots ?? 0,
     executed: executedOf(filled, trade, heldLots(memory, trade)),
     journey: memory.registry[positionKey(trade.ticker, trade.side)] ?? null,
     conditions: trade.effect === "open" ? null : madeIn(work, trade.ticker),
   });
   work.events.push(...booking.events);
   change(work, { holdings: booking.holdings });
+  settleDebts(work, trade, { gone, excessLots: booking.excessLots });
   addCash(work, {
     realizedUsd: booking.realizedUsd,
     feesUsd: trade.feeUsd,
@@ -161,9 +162,32 @@ function book(work: Work, trade: Trade): void {
   }
 }
 
-/** Of the tick before: NAV of now has not been read when a trade is booked. */
-function madeIn({ before, seen, past, rules }: Work, ticker: Ticker): Conditions {
-  return conditionsOf(before, { market: seen.market, past, rules }, ticker);
+/**
+ * A close of more than the book held is remembered: the entry of those lots is still to come. One
+ * that comes was closed by then: what it cost belongs to the episode that ended.
+ */
+function settleDebts(
+  work: Work,
+  trade: Trade,
+  { gone, excessLots }: { gone: ReturnType<typeof payOff>; excessLots: number },
+): void {
+  const key = positionKey(trade.ticker, trade.side);
+  const { debts, gaps } = work.memory;
+  if (excessLots > 0) {
+    change(work, { debts: { ...debts, [key]: owe(debts[key], trade, excessLots) } });
+  }
+  const market = work.seen.market.market(trade.ticker);
+  if (gone === null || market === null) return;
+  const { lots, closePx, left } = gone;
+  const qty = unitsToNumber(lots, market.lot);
+  const usd = signOf(trade.side) * (closePx - trade.px) * qty;
+  change(work, {
+    debts: left === null ? without(debts, key) : { ...debts, [key]: left },
+    gaps: explainResult(gaps, key, { usd, closedUsd: closePx * qty }),
+  });
+  const name = closeAt(work, key, { atMs: trade.atMs, isOpen: false });
+  const feesUsd = trade.feeUsd * lots / trade.lots;
+  if (name !== null) amend(work, name, { feesUsd, fundingUsd: 0, reason: "late_entry" });
 }
 
 /** What the trade's order has executed in all; of an order that is not known, the trade alone. */
@@ -230,24 +254,6 @@ function registerLeg(work: Work, trade: Trade, levels: Levels): void {
   const { guard, event } = register(holding, levels, nowMs);
   work.events.push(event);
   put(guard);
-}
-
-/** Keeps a closed episode for the statistics, and lets the symbol rest after a stop. */
-export function rememberClose(work: Work, close: Close, tradeId: number): void {
-  const { closes, tempo } = work.memory;
-  const { keepClosesCount } = work.rules.loop;
-  const key = `${close.ticker}:${close.side}:${close.closedMs}:${tradeId}`;
-  const conditions = close.conditions ?? madeIn(work, close.ticker);
-  const next = { ...closes, [key]: { ...close, conditions } };
-  const oldest = Object.keys(next)[0]!;
-  const kept = Object.keys(next).length > keepClosesCount
-    ? keep(next, (_value, name) => name !== oldest)
-    : next;
-  change(work, { closes: kept });
-  if (!STOPS.has(close.reason)) return;
-  const untilMs = close.closedMs + work.rules.limits.cooldownAfterStopMs;
-  const cooldownUntilMs = { ...tempo.cooldownUntilMs, [close.ticker]: untilMs };
-  change(work, { tempo: { ...tempo, cooldownUntilMs } });
 }
 
 function askForEverything(work: Work): void {

@@ -4,6 +4,7 @@
  * account began with has those in it.
  */
 import { isBooked, isDue, markAsked, markBooked, markDoubted, markVerified } from "./booked.ts";
+import { amend, closeAt } from "./closes.ts";
 import { INCOME_DROPPED } from "./credible.ts";
 import { bookFunding } from "./exits/ledger.ts";
 import { dayOf } from "./calendar.ts";
@@ -63,6 +64,7 @@ export function askForIncome(work: Work): void {
   change(work, { incomes: markAsked(incomes, work.seen.nowMs) });
 }
 
+/** Books one row; funding belongs to the leg that was open when it was due, however late it comes. */
 function bookIncome(work: Work, income: Income): void {
   const { memory } = work;
   const { id, type, ticker, side, usd, atMs } = income;
@@ -75,7 +77,14 @@ function bookIncome(work: Work, income: Income): void {
   }
   addCash(work, { realizedUsd: 0, feesUsd: 0, fundingUsd: usd });
   if (ticker === null || side === null) return;
-  change(work, { holdings: bookFunding(work.memory.holdings, positionKey(ticker, side), usd) });
+  const key = positionKey(ticker, side);
+  const { holdings } = work.memory;
+  const held = holdings[key];
+  if (held !== undefined && held.openedMs <= atMs) {
+    return change(work, { holdings: bookFunding(holdings, key, usd) });
+  }
+  const name = closeAt(work, key, { atMs, isOpen: true });
+  if (name !== null) amend(work, name, { feesUsd: 0, fundingUsd: usd, reason: "late_funding" });
 }
 
 /** Adds to the sums since the start and to those of the account's day. */

@@ -121,6 +121,8 @@ export type ShortfallBps = {
 export type RouteStyle = "maker_first" | "taker" | "market" | "twap";
 export type RouteStatus = "FILLED" | "PARTIALLY_FILLED" | "EXPIRED" | "REJECTED";
 
+type ResolvedStatus = OrderStatus | "never_arrived" | "trades_missing";
+
 export type EngineEvent =
   | VetoEvent
   | DecisionEvent
@@ -160,10 +162,7 @@ export type EngineEvent =
   }
   | OrderRef & { readonly kind: "order_cancel"; readonly reason: string }
   | OrderRef & { readonly kind: "order_unknown"; readonly silentMs: number }
-  | OrderRef & {
-    readonly kind: "order_resolved";
-    readonly status: OrderStatus | "never_arrived" | "trades_missing";
-  }
+  | OrderRef & { readonly kind: "order_resolved"; readonly status: ResolvedStatus }
   | OrderRef & {
     readonly kind: "order_done";
     readonly status: OrderStatus;
@@ -235,6 +234,19 @@ export type EngineEvent =
     readonly mfeFrac: number | null;
     readonly maeFrac: number | null;
     readonly rMultiple: number | null;
+  }
+  /** A closed episode turns out to have paid or received more: what its end said and this are all. */
+  | {
+    readonly kind: "episode_amend";
+    readonly episodeId: string;
+    readonly key: PositionKey;
+    readonly strategyId: string | null;
+    readonly closedMs: number;
+    readonly feesUsd: number;
+    readonly fundingUsd: number;
+    /** Of the whole episode, with this. */
+    readonly netUsd: number;
+    readonly reason: "late_funding" | "late_entry";
   }
   | {
     readonly kind: "pnl_mismatch";

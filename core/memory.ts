@@ -7,6 +7,7 @@ import { type Counters, EMPTY_COUNTERS } from "./diagnostics.ts";
 import type { Close } from "./exits/episode.ts";
 import { type Booked, EMPTY_BOOKED } from "./booked.ts";
 import type { Holdings } from "./exits/ledger.ts";
+import type { Debts } from "./exits/owed.ts";
 import type { Gaps } from "./exits/proof.ts";
 import type { Differences } from "./exits/reconcile.ts";
 import type { Registry } from "./exits/registry.ts";
@@ -113,6 +114,10 @@ export type Memory = {
   readonly routing: Dict<RoutingRecord>;
   readonly routerHealth: RouterHealth;
   readonly closes: Dict<Close>;
+  /** What closed positions came to, net, that are no longer kept. */
+  readonly forgottenUsd: number;
+  /** Lots that were closed before their entry was heard. */
+  readonly debts: Debts;
   /** Legs whose result is not what the venue says it is. */
   readonly gaps: Gaps;
   /** Since when each attention item has been true. */
@@ -180,6 +185,8 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     routing: {},
     routerHealth: CALM_ROUTER,
     closes: {},
+    forgottenUsd: 0,
+    debts: {},
     gaps: {},
     attention: {},
   };

@@ -115,7 +115,8 @@ function value(work: Work): void {
   );
   work.events.push(...events);
   const believed = next.level !== nav.level;
-  const startUsd = cash.startUsd ?? next.level?.navUsd ?? null;
+  // What legs of then have won or lost is realised later: the books begin with the wallet.
+  const startUsd = cash.startUsd ?? next.level?.walletUsd ?? null;
   change(work, {
     nav: next,
     cash: startUsd === cash.startUsd ? cash : { ...cash, startUsd },

@@ -3,7 +3,8 @@
  * Runs on every tick, before anything that could add risk.
  */
 import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
-import { askForTrades, rememberClose } from "./absorb.ts";
+import { askForTrades } from "./absorb.ts";
+import { rememberClose } from "./closes.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
 import { follow, type Guard, levelsRow, seed, trackExtremes } from "./exits/registry.ts";
 import { isFresh } from "./exits/scan.ts";

@@ -51,6 +51,7 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
   route_end: "order_metrics",
   exit_forced: "exit_events",
   episode_end: "position_episodes",
+  episode_amend: "position_episodes",
   exit_trigger: "exit_events",
   registry: "exit_events",
   adjustment: "exit_events",
@@ -237,6 +238,17 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         mfe_pct: event.mfeFrac,
         mae_pct: event.maeFrac,
         r_multiple: event.rMultiple,
+      };
+    case "episode_amend":
+      return {
+        episode_id: event.episodeId,
+        position_key: event.key,
+        strategy: event.strategyId,
+        closed_ts: iso(event.closedMs),
+        fees_usd: event.feesUsd,
+        funding_usd: event.fundingUsd,
+        net_usd: event.netUsd,
+        reason: event.reason,
       };
     case "exit_trigger":
       return {

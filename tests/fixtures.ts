@@ -131,6 +131,26 @@ export function trade(changes: Partial<Trade> = {}): Trade {
   };
 }
 
+/**
+ * A venue's own book beside the engine's: gives each trade the result the venue would tell of it, at
+ * the average price of all that was opened. A lot is a thousandth of a coin.
+ */
+export function venueBook(): (changes: Partial<Trade>) => Trade {
+  const legs = new Map<string, { lots: number; pxLots: number }>();
+  return (changes) => {
+    const one = trade(changes);
+    const leg = legs.get(one.side) ?? { lots: 0, pxLots: 0 };
+    if (one.effect === "open") {
+      legs.set(one.side, { lots: leg.lots + one.lots, pxLots: leg.pxLots + one.px * one.lots });
+      return one;
+    }
+    const avgPx = leg.pxLots / leg.lots;
+    legs.set(one.side, { lots: leg.lots - one.lots, pxLots: leg.pxLots - avgPx * one.lots });
+    const gain = one.side === "LONG" ? one.px - avgPx : avgPx - one.px;
+    return { ...one, realizedUsd: gain * one.lots / 1_000 };
+  };
+}
+
 /** Lots of one entry, as big as the leg they are all of. */
 export function parcel(changes: Partial<Parcel> = {}): Parcel {
   return {
@@ -168,7 +188,8 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     closed: { lots: 0, pxLots: 0 },
     parcels: [parcel({ side, lots, px: entryPx, strategyId })],
     earned: [],
-    venueUsd: 0,
+    parts: [],
+    averageUsd: 0,
     ...changes,
   };
 }
@@ -188,6 +209,7 @@ export function close(changes: Partial<Close> = {}): Close {
     usd: 300,
     rMultiple: 2,
     earned: [],
+    parts: [],
     conditions: { range: 1, drawdown: 0, mode: "OK" },
     ...changes,
   };

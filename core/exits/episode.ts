@@ -1,4 +1,5 @@
 /** From flat to flat: what an episode of a leg came to, who earned it, how far it went. */
+import { dayOf } from "../calendar.ts";
 import type { EngineEvent } from "../events.ts";
 import { unitsToNumber } from "../increments.ts";
 import type { Conditions, Earned, ExitReason, Market, Side, Ticker } from "../types.ts";
@@ -20,6 +21,31 @@ function averageOf({ lots, pxLots }: Sum): number | null {
   return lots === 0 ? null : pxLots / lots;
 }
 
+/** What trades that closed came to, net: those of one day that were made in one setting. */
+export type Part = {
+  /** UTC. */
+  readonly day: string;
+  readonly conditions: Conditions | null;
+  readonly usd: number;
+};
+
+/** The parts with one more trade that closed. */
+export function addPart(
+  parts: readonly Part[],
+  { atMs, conditions, usd }: Omit<Part, "day"> & { readonly atMs: number },
+): readonly Part[] {
+  const day = dayOf(atMs, "UTC");
+  const at = parts.findIndex((one) => one.day === day && isSame(one.conditions, conditions));
+  return at < 0
+    ? [...parts, { day, conditions, usd }]
+    : parts.with(at, { day, conditions, usd: parts[at]!.usd + usd });
+}
+
+function isSame(a: Conditions | null, b: Conditions | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.range === b.range && a.drawdown === b.drawdown && a.mode === b.mode;
+}
+
 /** One closed episode, kept for expectancy, performance and the report. */
 export type Close = {
   readonly ticker: Ticker;
@@ -37,6 +63,8 @@ export type Close = {
   readonly rMultiple: number | null;
   /** The result by strategy, first in first out; it adds up to the whole. */
   readonly earned: readonly Earned[];
+  /** The result by day and setting, as far as trades of it were heard. */
+  readonly parts: readonly Part[];
   /** What the last trade was made in; null where nobody saw it. */
   readonly conditions: Conditions | null;
 };
@@ -84,6 +112,7 @@ export function endEpisode(
       usd,
       rMultiple,
       earned,
+      parts: holding.parts,
       conditions,
     },
     event: {
@@ -136,12 +165,17 @@ function multipleOf(
 
 /** Below this share of a dollar a rest is the rounding of sums. */
 const REST_USD = 1e-9;
+/** The venue rounds its results: so much of what was closed may be apart. */
+const ROUNDING_FRAC = 1e-6;
 
 /**
  * The result by strategy. What no lot accounts for (a leg that ended or was corrected without its
- * trades) is nobody's, so that the parts always add up to the whole.
+ * trades) is nobody's, so that the parts always add up to the whole; the venue's rounding goes to
+ * the oldest.
  */
-function earnedBy({ earned, realizedUsd, feesUsd, fundingUsd }: Holding): readonly Earned[] {
+function earnedBy(
+  { earned, realizedUsd, feesUsd, fundingUsd, closedUsd }: Holding,
+): readonly Earned[] {
   const known = totalOf(earned);
   const rest = {
     strategyId: null,
@@ -151,7 +185,40 @@ function earnedBy({ earned, realizedUsd, feesUsd, fundingUsd }: Holding): readon
     exitFeesUsd: 0,
     fundingUsd: fundingUsd - known.fundingUsd,
   };
-  const isRounding = [rest.realizedUsd, rest.entryFeesUsd, rest.fundingUsd]
-    .every((usd) => Math.abs(usd) < REST_USD);
-  return isRounding ? earned : addEarned(earned, rest);
+  const isPaid = [rest.entryFeesUsd, rest.fundingUsd].every((usd) => Math.abs(usd) < REST_USD);
+  if (isPaid && Math.abs(rest.realizedUsd) < REST_USD) return earned;
+  const [oldest] = earned;
+  const isRounded = isPaid && Math.abs(rest.realizedUsd) <= ROUNDING_FRAC * closedUsd;
+  const strategyId = isRounded && oldest !== undefined ? oldest.strategyId : null;
+  return addEarned(earned, { ...rest, strategyId });
+}
+
+/** What a closed episode turns out to have paid or received besides. */
+export type Amendment = { readonly feesUsd: number; readonly fundingUsd: number };
+
+/** The closed episode with it: funding by the lots that earned, a fee that no lot knows nobody's. */
+export function amendClose(close: Close, { feesUsd, fundingUsd }: Amendment): Close {
+  const { lots } = totalOf(close.earned);
+  const paid = close.earned.map((one): Earned => ({
+    ...one,
+    fundingUsd: one.fundingUsd + (lots === 0 ? 0 : fundingUsd * one.lots / lots),
+  }));
+  const rest: Earned = {
+    strategyId: null,
+    lots: 0,
+    realizedUsd: 0,
+    entryFeesUsd: feesUsd,
+    exitFeesUsd: 0,
+    fundingUsd: lots === 0 ? fundingUsd : 0,
+  };
+  const isWhole = paid.length === 0 || (rest.entryFeesUsd === 0 && rest.fundingUsd === 0);
+  const amended = {
+    ...close,
+    feesUsd: close.feesUsd + feesUsd,
+    fundingUsd: close.fundingUsd + fundingUsd,
+    earned: isWhole ? paid : addEarned(paid, rest),
+  };
+  const beforeUsd = netUsd(close);
+  if (close.rMultiple === null || beforeUsd === 0) return amended;
+  return { ...amended, rMultiple: close.rMultiple * netUsd(amended) / beforeUsd };
 }

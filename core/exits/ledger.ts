@@ -17,7 +17,16 @@ import type {
   Trade,
 } from "../types.ts";
 import { buys, positionKey, signOf } from "../types.ts";
-import { addTo, type Close, endEpisode, type Journey, NO_SUM, type Sum } from "./episode.ts";
+import {
+  addPart,
+  addTo,
+  type Close,
+  endEpisode,
+  type Journey,
+  NO_SUM,
+  type Part,
+  type Sum,
+} from "./episode.ts";
 import { addEarned, type Closed, deal, fundParcels, type Parcel, totalOf } from "./parcels.ts";
 
 /** One open leg. An episode lasts from flat to flat. */
@@ -32,6 +41,7 @@ export type Holding = {
   readonly source: "fill" | "adopted" | "adjustment";
   readonly openedMs: number;
   readonly updatedMs: number;
+  /** Gross, as the venue tells it of each trade. */
   readonly realizedUsd: number;
   readonly feesUsd: number;
   readonly fundingUsd: number;
@@ -46,8 +56,10 @@ export type Holding = {
   readonly parcels: readonly Parcel[];
   /** What has been closed in this episode, by strategy. */
   readonly earned: readonly Earned[];
-  /** Results of its trades as the venue tells them: the other opinion on `realizedUsd`. */
-  readonly venueUsd: number;
+  /** What has been closed in this episode, by day and setting. */
+  readonly parts: readonly Part[];
+  /** The result at the book's own average cost: the other opinion on `realizedUsd`. */
+  readonly averageUsd: number;
 };
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
@@ -66,8 +78,10 @@ export type Booking = {
   readonly close: Close | null;
   /** The leg as it ended, when this trade ended it. */
   readonly ended: Holding | null;
-  /** Gross result of the part that was closed; fees stand beside it. */
+  /** Gross result as the venue tells it; fees stand beside it. */
   readonly realizedUsd: number;
+  /** Lots of a trade that closes which the book did not hold. */
+  readonly excessLots: number;
 };
 
 /** What is known beside the trade itself. */
@@ -88,16 +102,40 @@ export type Executed = {
   readonly isFilled: boolean | null;
 };
 
-/** Books one trade into the leg it belongs to. */
+/** Books one trade into the leg it belongs to; `goneLots` of an entry have been closed already. */
 export function bookFill(
   holdings: Holdings,
   trade: Trade,
   origin: Origin,
-  { executed, ...sight }: Sight & { executed: Executed },
+  { executed, goneLots = 0, ...sight }: Sight & { executed: Executed; goneLots?: number },
 ): Booking {
   const key = positionKey(trade.ticker, trade.side);
   const held = holdings[key];
-  const fill: EngineEvent = {
+  const fill = fillRow(trade, origin, { held, executed });
+  const { lotsBefore, lotsAfter } = moved(held, trade);
+  const mark = closeMark({ effect: trade.effect, lotsBefore, lotsAfter });
+  if (mark === null) {
+    const nothing = { events: [fill], close: null, ended: null, realizedUsd: 0, excessLots: 0 };
+    const lots = trade.lots - goneLots;
+    if (lots === 0) return { holdings, ...nothing };
+    const rest = { ...trade, lots, feeUsd: trade.feeUsd * lots / trade.lots };
+    return { holdings: { ...holdings, [key]: openLeg(held, rest, origin, sight) }, ...nothing };
+  }
+  const { left, events, ...closing } = held === undefined
+    ? closeNothing(trade, origin, sight)
+    : closeLeg(held, trade, origin, { ...sight, mark });
+  const { [key]: _flat, ...others } = holdings;
+  const rest = left === null ? others as Holdings : { ...holdings, [key]: left };
+  const excessLots = trade.lots - (lotsBefore - lotsAfter);
+  return { ...closing, holdings: rest, events: [fill, ...events], excessLots };
+}
+
+function fillRow(
+  trade: Trade,
+  origin: Origin,
+  { held, executed }: { held: Holding | undefined; executed: Executed },
+): EngineEvent {
+  return {
     kind: "order_fill",
     clientId: trade.clientId,
     intentId: origin.intentId,
@@ -118,17 +156,6 @@ export function bookFill(
     exitReason: trade.effect === "close" ? origin.exitReason : null,
     atMs: trade.atMs,
   };
-  const mark = closeMark({ effect: trade.effect, ...moved(held, trade) });
-  if (mark === null) {
-    const opened = { ...holdings, [key]: openLeg(held, trade, origin, sight) };
-    return { holdings: opened, events: [fill], close: null, ended: null, realizedUsd: 0 };
-  }
-  const { left, events, ...closing } = held === undefined
-    ? closeNothing(trade, origin, sight)
-    : closeLeg(held, trade, origin, { ...sight, mark });
-  const { [key]: _flat, ...others } = holdings;
-  const rest = left === null ? others as Holdings : { ...holdings, [key]: left };
-  return { ...closing, holdings: rest, events: [fill, ...events] };
 }
 
 /** A trade that closes: every one has its row, and the one after which nothing is held says so. */
@@ -197,7 +224,8 @@ function openLeg(
       closed: NO_SUM,
       parcels,
       earned: [],
-      venueUsd: 0,
+      parts: [],
+      averageUsd: 0,
     };
   }
   const lots = held.lots + trade.lots;
@@ -222,7 +250,7 @@ function dealt(held: Holding | undefined, trade: Trade, origin: Origin, market: 
   return deal(held?.parcels ?? [], { ...made, closeOnly: effect === "close" }, market.lot);
 }
 
-type Closing = Omit<Booking, "holdings"> & { readonly left: Holding | null };
+type Closing = Omit<Booking, "holdings" | "excessLots"> & { readonly left: Holding | null };
 
 /**
  * A close without a leg happens when the venue liquidated or a human traded: the venue's own figure
@@ -244,8 +272,9 @@ function closeLeg(
   const { parcels, closed } = dealt(held, trade, origin, market);
   const { lotsBefore, lotsAfter } = moved(held, trade);
   const closedLots = lotsBefore - lotsAfter;
+  const { realizedUsd } = trade;
   const gain = signOf(held.side) * (trade.px - held.entryPx);
-  const realizedUsd = gain * unitsToNumber(closedLots, market.lot);
+  const row = closeRow(trade, origin, { held, realizedUsd, closed, conditions });
   const after: Holding = {
     ...held,
     lots: lotsAfter,
@@ -255,10 +284,10 @@ function closeLeg(
     closed: addTo(held.closed, { lots: closedLots, px: trade.px }),
     parcels,
     earned: (closed?.earned ?? []).reduce(addEarned, held.earned),
-    venueUsd: held.venueUsd + trade.realizedUsd,
+    parts: addPart(held.parts, { atMs: trade.atMs, conditions, usd: row.netUsd ?? 0 }),
+    averageUsd: held.averageUsd + gain * unitsToNumber(closedLots, market.lot),
     updatedMs: trade.atMs,
   };
-  const row = closeRow(trade, origin, { held, realizedUsd, closed, conditions });
   if (mark === "part") {
     return { left: after, realizedUsd, close: null, ended: null, events: [row] };
   }
@@ -277,7 +306,7 @@ function closeRow(
     closed: Closed | null;
     conditions: Conditions | null;
   },
-): EngineEvent {
+): Extract<EngineEvent, { kind: "order_close" }> {
   const { lotsBefore, lotsAfter } = moved(held ?? undefined, trade);
   const sums = closed === null ? null : totalOf(closed.earned);
   return {

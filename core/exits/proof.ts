@@ -39,17 +39,34 @@ export type Gaps = Readonly<Record<PositionKey, Gap>>;
  * trades proves nothing: that it was has its own row.
  */
 export function proveResult(gaps: Gaps, ended: Holding, nowMs: number): Gaps {
-  const { ticker, side, episodeId, realizedUsd, closedUsd } = ended;
+  const { ticker, side, episodeId, realizedUsd, averageUsd, closedUsd } = ended;
   const own: Gap = {
-    venueUsd: ended.venueUsd - realizedUsd,
-    parcelsUsd: totalOf(ended.earned).realizedUsd - realizedUsd,
+    venueUsd: realizedUsd - averageUsd,
+    parcelsUsd: totalOf(ended.earned).realizedUsd - averageUsd,
     closedUsd,
     episodeId,
     atMs: nowMs,
     told: false,
   };
   if (ended.source === "adjustment" || isRounding(own)) return gaps;
-  const key = positionKey(ticker, side);
+  return addGap(gaps, positionKey(ticker, side), own, nowMs);
+}
+
+/**
+ * An entry that was heard after its close: with it the book comes to `usd` more. Where nothing is
+ * open to be explained nothing is explained.
+ */
+export function explainResult(
+  gaps: Gaps,
+  key: PositionKey,
+  { usd, closedUsd }: { readonly usd: number; readonly closedUsd: number },
+): Gaps {
+  const known = gaps[key];
+  if (known === undefined) return gaps;
+  return addGap(gaps, key, { ...known, venueUsd: -usd, parcelsUsd: 0, closedUsd }, known.atMs);
+}
+
+function addGap(gaps: Gaps, key: PositionKey, own: Gap, nowMs: number): Gaps {
   const recent = keep(gaps, ({ atMs }) => nowMs - atMs < GAP_SHOWN_MS);
   const known = recent[key];
   const sum: Gap = known === undefined ? own : {

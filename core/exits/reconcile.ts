@@ -155,7 +155,8 @@ function takeOver(
       closed: NO_SUM,
       parcels: [foundParcel({ ...shown, px: entryPx })],
       earned: [],
-      venueUsd: 0,
+      parts: [],
+      averageUsd: 0,
     }
     : {
       ...held,

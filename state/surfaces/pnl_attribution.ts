@@ -2,8 +2,8 @@
  * `pnl_attribution.json`: what was earned by which symbol, strategy, day, regime, risk mode and way
  * out. Results are net of fees and funding and begin with the first fee, not with the last fill;
  * those of strategies come from the lots they opened; what is open counts at its mark, or not at all
- * where a mark is missing. Regime and risk mode are those a position was closed in, and of now for
- * what is open.
+ * where a mark is missing. Day, regime and risk mode are those of each trade that closed, and of now
+ * for what is open; a position counts where it ended.
  */
 import { z } from "zod";
 import { type Close, netUsd } from "../../core/exits/episode.ts";
@@ -77,7 +77,7 @@ export const PnlAttribution = z.strictObject({
   }),
   per_symbol: z.record(z.string(), Row),
   per_strategy: z.record(z.string(), Row),
-  /** By the day (UTC) a position closed; what is open stands under today. */
+  /** By the day (UTC) of the trades that closed; what is open stands under today. */
   per_day: z.record(z.string(), Row),
   per_regime: z.strictObject({ atr: ByRegime, dd: ByRegime }),
   per_risk_mode: z.record(z.enum(RISK_MODES), Row),
@@ -113,6 +113,8 @@ type Result = Labels & {
   readonly usd: number;
   readonly rMultiple: number | null;
 };
+/** What has been closed, where it was. */
+type Paid = Labels & { readonly usd: number };
 /** One open leg, or the part of one strategy in it. */
 type Open = Labels & {
   /** What has been closed of it and paid for it so far. */
@@ -130,10 +132,14 @@ const STOPS: ReadonlySet<ExitReason> = new Set(["sl", "sl_venue"]);
 export function projectPnlAttribution(published: Published) {
   const closes = Object.values(published.memory.closes);
   const results = closes.map(resultOf);
+  const paid = [...closes.flatMap(paidBy), ...paidByOpen(published)];
   const byLots = closes.flatMap(resultsByStrategy);
   const open = openLegs(published);
   const openLots = openByStrategy(published);
-  const all = rowOf(results, open);
+  const rest = openLegs(published, { isWhole: false });
+  const byTrade = (nameOf: (one: Labels) => string | null) =>
+    rowsBy({ results, paid, open: rest }, nameOf);
+  const all = rowOf({ results, paid: results, open });
   return {
     summary: {
       total_realized: all.realized_pnl,
@@ -145,14 +151,14 @@ export function projectPnlAttribution(published: Published) {
       avg_r: averageMultiple(results),
       record_count: closes.length,
     },
-    per_symbol: rowsBy(results, open, ({ ticker }) => ticker),
-    per_strategy: rowsBy(byLots, openLots, strategyOf),
-    per_day: rowsBy(results, open, ({ day }) => day),
+    per_symbol: rowsBy({ results, paid: results, open }, ({ ticker }) => ticker),
+    per_strategy: rowsBy({ results: byLots, paid: byLots, open: openLots }, strategyOf),
+    per_day: byTrade(({ day }) => day),
     per_regime: {
-      atr: rowsBy(results, open, ({ conditions }) => regimeName(conditions?.range)),
-      dd: rowsBy(results, open, ({ conditions }) => regimeName(conditions?.drawdown)),
+      atr: byTrade(({ conditions }) => regimeName(conditions?.range)),
+      dd: byTrade(({ conditions }) => regimeName(conditions?.drawdown)),
     },
-    per_risk_mode: byMode(results, open),
+    per_risk_mode: byMode({ results, paid, open: rest }),
     exits: {
       summary: exitOf(results),
       by_reason: exitsBy(results, ({ reason }) => reason),
@@ -167,8 +173,9 @@ export function projectPnlAttribution(published: Published) {
 
 /** Empty while nobody knows what the books began with. */
 function curveOf({ memory }: Published) {
-  const { startUsd } = memory.cash;
-  if (startUsd === null) return [];
+  const { cash, forgottenUsd } = memory;
+  if (cash.startUsd === null) return [];
+  const startUsd = cash.startUsd + forgottenUsd;
   const results = Object.values(memory.closes)
     .map((close) => ({ atMs: close.closedMs, pnlUsd: netUsd(close) }));
   const curve = equityCurve(results, { startUsd, windowCount: ROLLING_COUNT });
@@ -187,6 +194,20 @@ function resultOf(close: Close): Result {
   return { ticker, strategyId, reason, conditions, rMultiple, day, usd: netUsd(close) };
 }
 
+/** The result of a closed position by the trades that closed it; what they do not tell at its end. */
+function paidBy(close: Close): readonly Paid[] {
+  const whole = resultOf(close);
+  const parts = close.parts.map((part): Paid => ({ ...whole, ...part }));
+  return [...parts, { ...whole, usd: whole.usd - sum(parts.map(({ usd }) => usd)) }];
+}
+
+/** The same of what is still open in part. */
+function paidByOpen({ memory }: Published): readonly Paid[] {
+  return sortedEntries(memory.holdings).flatMap(([, { ticker, strategyId, parts }]) =>
+    parts.map((part): Paid => ({ ticker, strategyId, ...part }))
+  );
+}
+
 /** One result for each strategy whose lots were closed; the risk of a part of a leg is not known. */
 function resultsByStrategy(close: Close): readonly Result[] {
   const whole = resultOf(close);
@@ -200,12 +221,15 @@ function resultsByStrategy(close: Close): readonly Result[] {
   }));
 }
 
-function openLegs(published: Published): readonly Open[] {
+/** Open legs with what was closed of them, or without it, where each trade stands for itself. */
+function openLegs(published: Published, { isWhole } = { isWhole: true }): readonly Open[] {
   return entriesOf(published.memory.holdings).map(([, holding]) => {
     const value = valueOf(published, holding);
     const { ticker, strategyId, side, entryPx } = holding;
     const usd = value === null ? null : signOf(side) * (value.markPx - entryPx) * value.qty;
-    return { ...labelsNow(published, ticker), strategyId, realizedUsd: netUsd(holding), usd };
+    const closedUsd = isWhole ? 0 : sum(holding.parts.map((part) => part.usd));
+    const realizedUsd = netUsd(holding) - closedUsd;
+    return { ...labelsNow(published, ticker), strategyId, realizedUsd, usd };
   });
 }
 
@@ -248,30 +272,43 @@ function regimeName(index: number | null | undefined): string | null {
   return index === null || index === undefined ? null : String(index);
 }
 
+/** What a row is made of: positions that count in it, what was paid in it, what is open in it. */
+type Sources = {
+  readonly results: readonly Result[];
+  readonly paid: readonly Paid[];
+  readonly open: readonly Open[];
+};
+
 /** Every mode has its row: none of a mode is a measured zero. */
-function byMode(results: readonly Result[], open: readonly Open[]): Record<RiskMode, Row> {
+function byMode({ results, paid, open }: Sources): Record<RiskMode, Row> {
   const isIn = (mode: RiskMode) => ({ conditions }: Labels) => conditions?.mode === mode;
-  const rows = RISK_MODES.map((mode) =>
-    [mode, rowOf(results.filter(isIn(mode)), open.filter(isIn(mode)))] as const
-  );
+  const rows = RISK_MODES.map((mode) => {
+    const within = isIn(mode);
+    const part = { results: results.filter(within), paid: paid.filter(within) };
+    return [mode, rowOf({ ...part, open: open.filter(within) })] as const;
+  });
   return Object.fromEntries(rows) as Record<RiskMode, Row>;
 }
 
 /** One row for each name; what has none is in no row. */
 function rowsBy(
-  results: readonly Result[],
-  open: readonly Open[],
+  { results, paid, open }: Sources,
   nameOf: (one: Labels) => string | null,
 ): Record<string, Row> {
-  const [closed, held] = [grouped(results, nameOf), grouped(open, nameOf)];
-  const names = [...new Set([...Object.keys(closed), ...Object.keys(held)])].toSorted();
+  const ended = grouped(results, nameOf);
+  const closed = grouped(paid, nameOf);
+  const held = grouped(open, nameOf);
+  const names = new Set([ended, closed, held].flatMap((groups) => Object.keys(groups)));
   return Object.fromEntries(
-    names.map((name) => [name, rowOf(closed[name] ?? [], held[name] ?? [])] as const),
+    [...names].toSorted().map((name) => {
+      const part = { results: ended[name] ?? [], paid: closed[name] ?? [], open: held[name] ?? [] };
+      return [name, rowOf(part)] as const;
+    }),
   );
 }
 
-function rowOf(results: readonly Result[], open: readonly Open[]): Row {
-  const realized = sum(results.map(({ usd }) => usd)) +
+function rowOf({ results, paid, open }: Sources): Row {
+  const realized = sum(paid.map(({ usd }) => usd)) +
     sum(open.map(({ realizedUsd }) => realizedUsd));
   const unrealized = open.some(({ usd }) => usd === null)
     ? null

@@ -178,6 +178,7 @@ function closeOf(ticker: Ticker, i: number, nowMs: number): Close {
     usd: 400,
     rMultiple: (i % 5) / 2 - 1,
     earned: [],
+    parts: [],
     conditions: null,
   };
 }

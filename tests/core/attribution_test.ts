@@ -146,6 +146,50 @@ Deno.test("regime and mode are those of the trade; what was not known is in no r
   assert.deepEqual([per_risk_mode.HALTED.realized_pnl, per_risk_mode.HALTED.win_rate], [0, null]);
 });
 
+Deno.test("the curve goes on where it was when older positions are no longer kept", () => {
+  const cash = { startUsd: 1_000, realizedUsd: 0, feesUsd: 0, fundingUsd: 0, transfersUsd: 0 };
+  const last = (changes: Partial<Memory>) => attributed({ cash, ...changes }).equity.at(-1)!.equity;
+  const b = close({ realizedUsd: 11 });
+  const kept = last({ closes: { a: close({ realizedUsd: 101 }), b } });
+  assert.equal(last({ closes: { b }, forgottenUsd: 101 - 1 - 0.5 }), kept);
+});
+
+Deno.test("what trades closed stands where they did, whenever the rest went", () => {
+  const made = (mode: RiskMode) => ({ range: 1, drawdown: 0, mode });
+  const parts = [
+    { day: "2026-01-05", conditions: made("WARN"), usd: 40 },
+    { day: "2026-01-07", conditions: made("OK"), usd: 9 },
+  ];
+  const ended = close({
+    realizedUsd: 50,
+    feesUsd: 1,
+    fundingUsd: -1,
+    conditions: made("OK"),
+    closedMs: T0 + 2 * DAY,
+    parts,
+  });
+  const open = holding({ realizedUsd: 30, feesUsd: 2, parts: [{ ...parts[0]!, usd: 29 }] });
+  for (const changes of [{ closes: { a: ended } }, { holdings: { "BTCUSDT:LONG": open } }]) {
+    const { per_day, per_risk_mode, per_regime, summary } = attributed(changes);
+    const isOpen = "holdings" in changes;
+    const first = isOpen ? 29 : 40;
+    near(per_day["2026-01-05"]!.realized_pnl, first);
+    near(per_risk_mode.WARN.realized_pnl, first);
+    // The rest is a fee that no trade took, or funding that was told later.
+    near(
+      isOpen ? per_day["2026-01-06"]!.realized_pnl : per_day["2026-01-07"]!.realized_pnl,
+      isOpen ? -1 : 8,
+    );
+    assert.equal(per_day["2026-01-05"]!.trade_count, 0, "a position counts where it ended");
+    near(summary.total_realized, isOpen ? 28 : 48);
+    near(
+      Object.values(per_day).reduce((sum, row) => sum + row.realized_pnl, 0),
+      summary.total_realized,
+    );
+    near(per_regime.atr[1]!.realized_pnl, isOpen ? 29 : 48);
+  }
+});
+
 Deno.test("exits count targets and stops wherever they were seen, and no others among them", () => {
   const reasons = ["tp", "tp_venue", "tp", "sl", "sl_venue", "trail", "flip"] as const;
   const closes = Object.fromEntries(

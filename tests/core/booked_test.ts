@@ -14,79 +14,15 @@ import {
   markDoubted,
   markVerified,
 } from "../../core/booked.ts";
-import { credible } from "../../core/credible.ts";
 import type { EngineEvent } from "../../core/events.ts";
-import { blankMemory, type Memory } from "../../core/memory.ts";
-import { Past } from "../../core/past.ts";
-import type { Command, Income, VenueEvent } from "../../core/ports.ts";
-import { protect } from "../../core/protect.ts";
-import type { Trade, VenuePosition } from "../../core/types.ts";
-import { account, BTC, freeze, guard, holding, order, position, route } from "../fixtures.ts";
-import { T0, trade } from "../fixtures.ts";
-import { observation, rules } from "../fixtures_run.ts";
+import type { VenueEvent } from "../../core/ports.ts";
+import type { Trade } from "../../core/types.ts";
+import { BTC, guard, holding, order, position, route, T0, trade } from "../fixtures.ts";
+import { answers, asked, income, memoryWith, tick, told, traded } from "../fixtures_told.ts";
 
 const KEY = "BTCUSDT:LONG";
 const SECOND = 1_000;
 const HOUR = 3_600_000;
-const RULES = rules();
-const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
-
-function memoryWith(changes: Partial<Memory> = {}): Memory {
-  const blank = blankMemory("test00", T0);
-  return freeze({ ...blank, pulse: { ...blank.pulse, phase: "run" }, ...changes });
-}
-
-type Sight = {
-  readonly nowMs?: number;
-  readonly positions?: readonly VenuePosition[];
-  readonly gap?: boolean;
-};
-
-/** One tick that is told this. */
-function tick(
-  memory: Memory,
-  events: readonly VenueEvent[],
-  { nowMs = T0, positions = [], gap = false }: Sight = {},
-) {
-  const value = account({ atMs: nowMs, positions });
-  const seen = observation({ nowMs, events, gap, account: { kind: "read", value } });
-  return protect(freeze({ memory, seen: credible(seen), rules: RULES, past: PAST }));
-}
-
-const income = (id: number, usd: number, changes: Partial<Income> = {}): Income => ({
-  id,
-  type: "funding",
-  ticker: BTC,
-  side: "LONG",
-  usd,
-  atMs: T0,
-  ...changes,
-});
-const told = (...rows: Income[]): VenueEvent[] =>
-  rows.map((row) => ({ kind: "income", income: row }));
-const traded = (...trades: Partial<Trade>[]): VenueEvent[] =>
-  trades.map((changes) => ({ kind: "trade", trade: trade(changes) }));
-const asked = (commands: readonly Command[], kind: "query_trades" | "query_income") =>
-  commands.flatMap((command) => command.kind === kind ? [command.afterId] : []);
-
-/** A venue that answers what is asked, a tick later, from its own lists. */
-function answers(
-  commands: readonly Command[],
-  { trades = [], incomes = [] }: { trades?: readonly Trade[]; incomes?: readonly Income[] },
-  atMs: number,
-): VenueEvent[] {
-  return commands.flatMap((command): VenueEvent[] => {
-    if (command.kind === "query_income") {
-      const { afterId } = command;
-      const found = incomes.filter(({ id }) => id > afterId);
-      return [{ kind: "income_answer", afterId, incomes: found, atMs }];
-    }
-    if (command.kind !== "query_trades") return [];
-    const { ticker, afterId } = command;
-    const found = trades.filter(({ id }) => id > afterId);
-    return [{ kind: "trades_answer", ticker, afterId, trades: found, atMs }];
-  });
-}
 
 Deno.test("only an answer proves that nothing is missing, whatever was heard", () => {
   let booked = markBooked(markBooked(EMPTY_BOOKED, 5), 3);

@@ -10,7 +10,7 @@ import {
 import type { Journey } from "../../core/exits/episode.ts";
 import { readLegs, readLevels, syncRegistry } from "../../core/exits/rows.ts";
 import { type Conditions, signOf, type Trade } from "../../core/types.ts";
-import { dice, freeze, holding, market, T0, trade } from "../fixtures.ts";
+import { dice, freeze, holding, market, T0, trade, venueBook } from "../fixtures.ts";
 
 const KEY = "BTCUSDT:LONG";
 const ORIGIN: Origin = { intentId: "e-1", strategyId: "s1", exitReason: "tp", leverage: 2 };
@@ -30,14 +30,15 @@ const book = (holdings: Holdings, one: Trade, journey: Journey | null = null) =>
   });
 
 Deno.test("adding averages the entry, reducing leaves it, closing ends the episode", () => {
-  const opened = book({}, trade({ px: 60_000, lots: 5 }));
-  const added = book(opened.holdings, trade({ id: 2, px: 60_600, lots: 10 }));
+  const told = venueBook();
+  const opened = book({}, told({ px: 60_000, lots: 5 }));
+  const added = book(opened.holdings, told({ id: 2, px: 60_600, lots: 10 }));
   assert.deepEqual([added.holdings[KEY]!.lots, added.holdings[KEY]!.entryPx], [15, 60_400]);
-  const cut = book(added.holdings, trade({ id: 3, effect: "close", px: 61_400, lots: 5 }));
+  const cut = book(added.holdings, told({ id: 3, effect: "close", px: 61_400, lots: 5 }));
   assert.deepEqual([cut.holdings[KEY]!.lots, cut.holdings[KEY]!.entryPx], [10, 60_400]);
   assert.ok(Math.abs(cut.realizedUsd - 5) < 1e-9);
   assert.equal(cut.close, null);
-  const flat = book(cut.holdings, trade({ id: 4, effect: "close", px: 60_400, lots: 10 }));
+  const flat = book(cut.holdings, told({ id: 4, effect: "close", px: 60_400, lots: 10 }));
   assert.deepEqual(flat.holdings, {});
   assert.ok(Math.abs(flat.close!.realizedUsd - 5) < 1e-9);
   assert.deepEqual(flat.events.map(({ kind }) => kind), [
@@ -51,10 +52,11 @@ Deno.test("an episode tells how far it went, both ways, and what it came to in r
   const ended = (side: "LONG" | "SHORT", journey: Journey | null) => {
     const sign = signOf(side);
     const at = (away: number) => 60_000 + sign * away;
-    let { holdings } = book({}, trade({ side, px: at(0), lots: 5, feeUsd: 0.5 }));
-    ({ holdings } = book(holdings, trade({ id: 2, side, px: at(600), lots: 5, feeUsd: 0.5 })));
+    const told = venueBook();
+    let { holdings } = book({}, told({ side, px: at(0), lots: 5, feeUsd: 0.5 }));
+    ({ holdings } = book(holdings, told({ id: 2, side, px: at(600), lots: 5, feeUsd: 0.5 })));
     const close = (id: number, px: number, feeUsd: number) =>
-      trade({ id, side, effect: "close", px, lots: 5, feeUsd });
+      told({ id, side, effect: "close", px, lots: 5, feeUsd });
     ({ holdings } = book(holdings, close(3, at(900), 0.25)));
     const flat = book(holdings, close(4, at(1_500), 0.25), journey);
     const row = flat.events.at(-1);
@@ -80,6 +82,58 @@ Deno.test("an episode tells how far it went, both ways, and what it came to in r
   }
 });
 
+Deno.test("the venue's result is the result; the book's own stands beside it", () => {
+  const opened = book({}, trade({ px: 60_000, lots: 10, feeUsd: 0 }));
+  const part = trade({
+    id: 2,
+    effect: "close",
+    px: 61_000,
+    lots: 5,
+    realizedUsd: 4.5,
+    feeUsd: 0.25,
+  });
+  const cut = book(opened.holdings, part);
+  const leg = cut.holdings[KEY]!;
+  assert.deepEqual([cut.realizedUsd, leg.realizedUsd, leg.averageUsd], [4.5, 4.5, 5]);
+  const row = cut.events[1]!;
+  assert.ok(row.kind === "order_close");
+  assert.deepEqual([row.realizedUsd, row.netUsd], [4.5, 4.25]);
+  const all = trade({ id: 3, effect: "close", px: 61_000, lots: 8, realizedUsd: 8, feeUsd: 0 });
+  const flat = book(cut.holdings, all);
+  assert.deepEqual([flat.realizedUsd, flat.close!.realizedUsd, flat.excessLots], [8, 12.5, 3]);
+  const known = flat.close!.earned.map(({ strategyId, realizedUsd }) => [strategyId, realizedUsd]);
+  assert.deepEqual(known, [["s1", 10], [null, 2.5]], "what no lot accounts for is nobody's");
+});
+
+Deno.test("what trades closed is kept by day and setting, and adds up to the episode", () => {
+  const DAY = 86_400_000;
+  const told = venueBook();
+  let { holdings } = book({}, told({ px: 60_000, lots: 10, feeUsd: 1 }));
+  const cuts = [[2, 0], [3, 1_000], [4, DAY]] as const;
+  for (const [id, afterMs] of cuts) {
+    const one = told({ id, effect: "close", px: 61_000, lots: 2, feeUsd: 0.2, atMs: T0 + afterMs });
+    ({ holdings } = book(holdings, one));
+  }
+  const { parts } = holdings[KEY]!;
+  assert.deepEqual(parts.map(({ day, conditions }) => [day, conditions]), [
+    ["2026-01-05", CONDITIONS],
+    ["2026-01-06", CONDITIONS],
+  ]);
+  assert.ok(Math.abs(parts[0]!.usd - 2 * (2 - 0.2 - 0.2)) < 1e-9);
+  const last = told({ id: 5, effect: "close", px: 60_000, lots: 4, feeUsd: 0, atMs: T0 + DAY });
+  const { close } = book(holdings, last);
+  const sum = close!.parts.reduce((total, { usd }) => total + usd, 0);
+  assert.ok(Math.abs(sum - (close!.realizedUsd - close!.feesUsd)) < 1e-9);
+});
+
+Deno.test("the venue's rounding is no result of its own", () => {
+  const opened = book({}, trade({ px: 60_000, lots: 5 }));
+  const closing = { id: 2, effect: "close", px: 60_333, lots: 5, feeUsd: 0 } as const;
+  const { close } = book(opened.holdings, trade({ ...closing, realizedUsd: 1.66500001 }));
+  assert.deepEqual(close!.earned.map(({ strategyId }) => strategyId), ["s1"]);
+  assert.equal(close!.earned[0]!.realizedUsd, 1.66500001);
+});
+
 Deno.test("a close without a leg books what the venue says and opens nothing", () => {
   const stray = book({}, trade({ effect: "close", realizedUsd: -3 }));
   assert.deepEqual([stray.holdings, stray.realizedUsd, stray.close], [{}, -3, null]);
@@ -88,6 +142,7 @@ Deno.test("a close without a leg books what the venue says and opens nothing", (
 Deno.test("cash, result and open profit always add up to the same equity", () => {
   const roll = dice(7);
   for (let run = 0; run < 200; run++) {
+    const told = venueBook();
     let [holdings, cashUsd, fees]: [Holdings, number, number] = [{}, 10_000, 0];
     let boughtUsd = 0;
     let px = 60_000;
@@ -97,7 +152,7 @@ Deno.test("cash, result and open profit always add up to the same equity", () =>
       const held = holdings[`BTCUSDT:${side}`];
       const closes = held !== undefined && roll() < 0.5;
       const lots = closes ? 1 + Math.floor(roll() * held.lots) : 1 + Math.floor(roll() * 50);
-      const one = trade({ id, side, effect: closes ? "close" : "open", px, lots, feeUsd: roll() });
+      const one = told({ id, side, effect: closes ? "close" : "open", px, lots, feeUsd: roll() });
       const direction = closes ? -signOf(side) : signOf(side);
       boughtUsd += direction * px * lots * 0.001;
       const booking = book(holdings, one);

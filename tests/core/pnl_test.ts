@@ -16,7 +16,18 @@ import { Past } from "../../core/past.ts";
 import { protect } from "../../core/protect.ts";
 import { type Conditions, type Side, signOf, type Trade } from "../../core/types.ts";
 import { rowOf, type RowStamp } from "../../state/log_rows.ts";
-import { account, dice, freeze, guard, holding, market, parcel, T0, trade } from "../fixtures.ts";
+import {
+  account,
+  dice,
+  freeze,
+  guard,
+  holding,
+  market,
+  parcel,
+  T0,
+  trade,
+  venueBook,
+} from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 
 const KEY = "BTCUSDT:LONG";
@@ -30,9 +41,12 @@ const near = (got: number | null, wanted: number, most = 1e-9) =>
 function booked(trades: readonly (readonly [strategyId: string | null, trade: Partial<Trade>])[]) {
   let holdings: Parameters<typeof bookFill>[0] = {};
   const events: EngineEvent[] = [];
+  const told = venueBook();
   let last: ReturnType<typeof bookFill> | null = null;
   trades.forEach(([strategyId, changes], i) => {
-    const one = trade({ id: i + 1, atMs: T0 + i, ...changes });
+    const one = changes.realizedUsd === undefined
+      ? told({ id: i + 1, atMs: T0 + i, ...changes })
+      : trade({ id: i + 1, atMs: T0 + i, ...changes });
     const origin: Origin = { intentId: `i-${i}`, strategyId, exitReason: "tp", leverage: 1 };
     last = bookFill(freeze(holdings), one, origin, {
       market: market(),
@@ -142,7 +156,7 @@ Deno.test("a closing row tells what is left of it, and in what it was made", () 
   assert.equal(funded.fundingUsd, -0.4);
   const { events } = bookFill(
     { [KEY]: funded },
-    trade({ id: 9, effect: "close", px: 61_000, lots: 5, feeUsd: 0.6 }),
+    trade({ id: 9, effect: "close", px: 61_000, lots: 5, feeUsd: 0.6, realizedUsd: 5 }),
     { intentId: "x", strategyId: "s1", exitReason: "tp", leverage: 1 },
     {
       market: market(),
@@ -180,6 +194,7 @@ Deno.test("lots, average cost and venue give one result, whatever the order of f
     const key = `BTCUSDT:${side}` as const;
     let [legs, px, id]: [Parameters<typeof bookFill>[0], number, number] = [{}, 60_000, 0];
     let ended: Holding | null = null;
+    const told = venueBook();
     while (ended === null) {
       px *= 1 + (roll() - 0.5) / 20;
       id += 1;
@@ -187,15 +202,13 @@ Deno.test("lots, average cost and venue give one result, whatever the order of f
       const closes = held !== undefined && (id > 25 || roll() < 0.4);
       const most = held?.lots ?? 0;
       const lots = closes ? (id > 30 ? most : 1 + Math.floor(roll() * most)) : 1 + id % 7;
-      const perLot = signOf(side) * (px - (held?.entryPx ?? px)) / 1_000;
-      const one = trade({
+      const one = told({
         id,
         side,
         effect: closes ? "close" : "open",
         px,
         lots,
         feeUsd: roll(),
-        realizedUsd: closes ? perLot * lots : 0,
       });
       const origin: Origin = {
         intentId: null,
@@ -334,16 +347,16 @@ Deno.test("the mode of a trade is the one of the tick before: its own arrival do
 
 Deno.test("a difference that the next trades explain is taken back; a new one adds to it", () => {
   const ended = (changes: Partial<Holding>) =>
-    holding({ closedUsd: 1_000, realizedUsd: 0, venueUsd: 0, ...changes });
-  const first = proveResult({}, ended({ venueUsd: 7 }), T0);
+    holding({ closedUsd: 1_000, realizedUsd: 0, ...changes });
+  const first = proveResult({}, ended({ realizedUsd: 7 }), T0);
   assert.deepEqual([first[KEY]!.venueUsd, first[KEY]!.parcelsUsd], [7, 0]);
-  assert.equal(proveResult(first, ended({ venueUsd: 2 }), T0 + 1)[KEY]!.venueUsd, 9);
-  assert.deepEqual(proveResult(first, ended({ venueUsd: -7 }), T0 + 1), {});
-  const rounded = proveResult(first, ended({ venueUsd: 0.000_9 }), T0 + 1);
+  assert.equal(proveResult(first, ended({ realizedUsd: 2 }), T0 + 1)[KEY]!.venueUsd, 9);
+  assert.deepEqual(proveResult(first, ended({ realizedUsd: -7 }), T0 + 1), {});
+  const rounded = proveResult(first, ended({ realizedUsd: 0.000_9 }), T0 + 1);
   assert.equal(rounded, first, "rounding explains nothing and adds nothing");
-  const old = proveResult(first, ended({ venueUsd: -7 }), T0 + DAY);
+  const old = proveResult(first, ended({ realizedUsd: -7 }), T0 + DAY);
   assert.equal(old[KEY]!.venueUsd, -7, "what is a day old explains nothing");
-  const corrected = proveResult({}, ended({ venueUsd: 7, source: "adjustment" }), T0);
+  const corrected = proveResult({}, ended({ realizedUsd: 7, source: "adjustment" }), T0);
   assert.deepEqual(corrected, {}, "a corrected leg proves nothing");
   const byLots = proveResult({}, ended({ earned: [{ ...NOTHING, realizedUsd: 1 }] }), T0);
   assert.equal(byLots[KEY]!.parcelsUsd, 1);

@@ -196,8 +196,9 @@ function hasAllIncome({ incomes }: Memory, exchange: Pick<SimState, "incomes">):
 
 /** Start cash + realised - fees + funding + unrealised is the exchange's equity. */
 const identity: Checker = ({ settled, memory, venue, faultActive, seen }) => {
-  const adopted = Object.values(memory.holdings).some(({ source }) => source !== "fill");
-  if (!settled || faultActive || busy(memory) || adopted) return null;
+  // A leg that was corrected without its trades has results that nobody saw.
+  const corrected = Object.values(memory.holdings).some(({ source }) => source === "adjustment");
+  if (!settled || faultActive || busy(memory) || corrected) return null;
   const { cash } = memory;
   if (cash.startUsd === null) return null;
   const { state } = venue.exchange.desk;

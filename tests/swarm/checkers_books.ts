@@ -36,7 +36,7 @@ function unproven({ parcels, earned, ...leg }: Holding, lotQty: number): string 
   const shift = signOf(leg.side) * lotQty *
     (sum(({ px, lots }) => px * lots) - leg.entryPx * leg.lots);
   const figures = [
-    ["result", leg.realizedUsd, known.realizedUsd - shift],
+    ["result", leg.averageUsd, known.realizedUsd - shift],
     ["fees", leg.feesUsd, known.entryFeesUsd + known.exitFeesUsd + sum(({ feeUsd }) => feeUsd)],
     ["funding", leg.fundingUsd, known.fundingUsd + sum(({ fundingUsd }) => fundingUsd)],
   ] as const;
