@@ -17,8 +17,7 @@ import { buildRules, framesOf, recordedConfig, treasuryOf } from "./config/load.
 import { type Read, readConfig } from "./config/locate.ts";
 import { levelsOf, positionsOn, readPositions } from "./config/positions.ts";
 import { Refusal } from "./core/assert.ts";
-import type { Acknowledgeable } from "./core/drawdown.ts";
-import type { OperatorOrder, StateOrder } from "./core/operator.ts";
+import type { AckSubject, OperatorOrder, StateOrder } from "./core/operator.ts";
 import { digest } from "./core/ids.ts";
 import { bucketOf } from "./core/router/rules.ts";
 import type { Feed } from "./core/venues/feed.ts";
@@ -324,7 +323,7 @@ async function statusCommand(flags: { data: string; json: boolean }): Promise<nu
   return status.alive ? EXIT.ok : EXIT.dead;
 }
 
-function ackCommand(what: Acknowledgeable, flags: AckFlags): Promise<number> {
+function ackCommand(what: AckSubject, flags: AckFlags): Promise<number> {
   return tell({ kind: "ack", what }, flags);
 }
 

@@ -1,8 +1,7 @@
 /** The command line: every command with its options, parsed strictly. It decides nothing else. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { closest, distance } from "fastest-levenshtein";
-import { ACKNOWLEDGEABLE, type Acknowledgeable } from "../core/drawdown.ts";
-import { STATE_ORDERS, type StateOrder } from "../core/operator.ts";
+import { ACK_SUBJECTS, type AckSubject, STATE_ORDERS, type StateOrder } from "../core/operator.ts";
 import { MODES } from "./files.ts";
 
 export type RunFlags = {
@@ -52,7 +51,7 @@ export type CtlFlags = AckFlags & { readonly yes: boolean };
 
 export type Handlers = {
   readonly ctl: (order: StateOrder, flags: CtlFlags) => Promise<number>;
-  readonly ack: (what: Acknowledgeable, flags: AckFlags) => Promise<number>;
+  readonly ack: (what: AckSubject, flags: AckFlags) => Promise<number>;
   readonly run: (flags: RunFlags) => Promise<number>;
   readonly replay: (flags: ReplayFlags) => Promise<number>;
   readonly rejudge: (flags: RejudgeFlags) => Promise<number>;
@@ -116,7 +115,7 @@ export async function dispatch(
     .action(async (flags) => void (code = await handlers.status(flags)));
 
   inherit(ackCommand(program.command("ack")))
-    .action(async (what: Acknowledgeable, flags: AckFlags) =>
+    .action(async (what: AckSubject, flags: AckFlags) =>
       void (code = await handlers.ack(what, flags))
     );
 
@@ -151,8 +150,8 @@ function unknownCommand(program: Command, [first]: readonly string[]): string | 
 
 function ackCommand(command: Command): Command {
   return command
-    .description("tell the running engine that a latched circuit may open; exit 1 if it stays shut")
-    .addArgument(new Argument("<circuit>", "what to open").choices(ACKNOWLEDGEABLE))
+    .description("open a latched circuit, or take note of state_corrupt; exit 1 if nothing changes")
+    .addArgument(new Argument("<what>", "the circuit or the notice").choices(ACK_SUBJECTS))
     .addOption(dataOption())
     .requiredOption("--reason <text>", "why trading may go on; it is kept in the books")
     .option("--by <name>", "who says so", "operator");

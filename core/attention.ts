@@ -64,9 +64,12 @@ function operatorItems({ operator, holdings }: Memory): Attention[] {
 }
 
 /** What keeps the process itself from opening anything, or from being alone. */
-function processItems({ pulse, strangers, lineage }: Memory, rules: Rules): Attention[] {
+function processItems({ pulse, strangers, lineage, restored }: Memory, rules: Rules): Attention[] {
   const items: Attention[] = [];
-  const { phase, storage, lateScan } = pulse;
+  const { phase, storage, lateScan, nowMs } = pulse;
+  if (restored !== null && nowMs - restored.atMs < MS_PER_DAY) {
+    items.push({ id: "state_corrupt", level: "critical", args: [restored.from, restored.atMs] });
+  }
   if (phase !== "run") items.push({ id: "starting", level: "warn", args: [phase] });
   const rivals = rivalIds(sortedKeys(strangers), lineage);
   if (rivals.length > 0) {

@@ -296,6 +296,7 @@ export type AccountItem =
   | "engine_fault"
   | "entries_paused"
   | "starting"
+  | "state_corrupt"
   | "storage_failing"
   | "foreign_instance"
   | "flattening"

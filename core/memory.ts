@@ -122,6 +122,8 @@ export type Memory = {
   readonly gaps: Gaps;
   /** Since when each attention item has been true. */
   readonly attention: Dict<number>;
+  /** What a start had to bring this memory back from, until somebody has taken note. */
+  readonly restored: { readonly from: "previous" | "journal"; readonly atMs: number } | null;
 };
 
 /**
@@ -189,5 +191,6 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
     debts: {},
     gaps: {},
     attention: {},
+    restored: null,
   };
 }

@@ -4,7 +4,7 @@
  * exit: pausing and killing are about entries, flattening is about leaving.
  */
 import { unreachable } from "./assert.ts";
-import { type Acknowledgeable, release } from "./drawdown.ts";
+import { ACKNOWLEDGEABLE, type Acknowledgeable, release } from "./drawdown.ts";
 import type { Operator } from "./memory.ts";
 import { isSettled } from "./router/orders.ts";
 import { MS_PER_SECOND } from "./units.ts";
@@ -21,8 +21,12 @@ export const STATE_ORDERS = {
 } as const;
 export type StateOrder = keyof typeof STATE_ORDERS;
 
+/** What `ack` takes: circuits that a human opens, and notices that one has taken note of. */
+export const ACK_SUBJECTS = [...ACKNOWLEDGEABLE, "state_corrupt"] as const;
+export type AckSubject = (typeof ACK_SUBJECTS)[number];
+
 export type OperatorOrder =
-  | { readonly kind: "ack"; readonly what: Acknowledgeable }
+  | { readonly kind: "ack"; readonly what: AckSubject }
   | { readonly kind: StateOrder };
 
 /** A command with the number that its answer goes back under. */
@@ -70,7 +74,7 @@ export function obey(work: Work, said: readonly OperatorCommand[]): void {
   for (const command of said) {
     const { id, by, reason, order } = command;
     const answer = order.kind === "ack"
-      ? acknowledge(work, order.what)
+      ? order.what === "state_corrupt" ? takeNote(work) : acknowledge(work, order.what)
       : move(work, order.kind, command);
     work.events.push({ kind: "operator", id, by, reason, order: order.kind, ...answer });
   }
@@ -78,6 +82,13 @@ export function obey(work: Work, said: readonly OperatorCommand[]): void {
 
 type Answer = { readonly done: boolean; readonly note: string };
 const refused = (note: string): Answer => ({ done: false, note });
+
+/** Somebody knows that the memory had to be brought back: it is not told any longer. */
+function takeNote(work: Work): Answer {
+  if (work.memory.restored === null) return refused("no damage is told: there is nothing to note");
+  change(work, { restored: null });
+  return { done: true, note: "noted: the memory that was brought back is gone on with" };
+}
 
 /** Trading may go on: what was latched opens, its baseline begins anew at NAV. */
 function acknowledge(work: Work, what: Acknowledgeable): Answer {

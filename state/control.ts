@@ -4,9 +4,13 @@
  * it out is on disk.
  */
 import { z } from "zod";
-import { ACKNOWLEDGEABLE } from "../core/drawdown.ts";
 import type { EngineEvent } from "../core/events.ts";
-import { type OperatorCommand, STATE_ORDERS, type StateOrder } from "../core/operator.ts";
+import {
+  ACK_SUBJECTS,
+  type OperatorCommand,
+  STATE_ORDERS,
+  type StateOrder,
+} from "../core/operator.ts";
 
 const STATE_ORDER_NAMES = Object.keys(STATE_ORDERS) as [StateOrder, ...StateOrder[]];
 const LINE_BYTES_MAX = 4_096;
@@ -18,7 +22,7 @@ const Request = z.strictObject({
   by: words(60),
   reason: words(300),
   order: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("ack"), what: z.enum(ACKNOWLEDGEABLE) }),
+    z.strictObject({ kind: z.literal("ack"), what: z.enum(ACK_SUBJECTS) }),
     z.strictObject({ kind: z.enum(STATE_ORDER_NAMES) }),
   ]),
 });

@@ -19,11 +19,15 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   while (written < bytes.length) written += file.writeSync(bytes.subarray(written));
 }
 
-/** Replaces a file as a whole. `keepPrevious` leaves the generation before beside it as `.prev`. */
+/**
+ * Replaces a file as a whole. Where `isWhole` is given, the generation before stays beside it as
+ * `.prev` if that says that it is whole; a damaged one is set aside and never takes the place of a
+ * good one.
+ */
 export async function writeAtomic(
   path: string,
   content: string | Uint8Array,
-  { sync, keepPrevious = false }: { sync: boolean; keepPrevious?: boolean },
+  { sync, isWhole }: { sync: boolean; isWhole?: (text: string) => boolean },
 ): Promise<void> {
   const temporary = `${path}.tmp-${Deno.pid}`;
   try {
@@ -32,7 +36,7 @@ export async function writeAtomic(
       writeAll(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
       if (sync) await file.syncData();
     }
-    if (keepPrevious && await isThere(path)) await keepAside(path);
+    if (isWhole !== undefined) await keepPrevious(path, isWhole);
     await Deno.rename(temporary, path);
   } catch (error) {
     // What cannot be removed either goes at the next start; why the write failed is what matters.
@@ -41,12 +45,36 @@ export async function writeAtomic(
   }
 }
 
-/** Names this generation `.prev` as well: at no moment is there no file under the old name. */
-async function keepAside(path: string): Promise<void> {
+/** Names a whole generation `.prev` as well: at no moment is there no file under the old name. */
+async function keepPrevious(path: string, isWhole: (text: string) => boolean): Promise<void> {
+  const text = await readIfThere(path);
+  if (text === null) return;
+  if (!isWhole(text)) return void await setAside(path);
   const temporary = `${path}.prev.tmp-${Deno.pid}`;
   await removeIfThere(temporary);
   await Deno.link(path, temporary);
   await Deno.rename(temporary, `${path}.prev`);
+}
+
+/** Damaged generations of one file that are kept at most; the oldest go first. */
+const ASIDE_MAX_COUNT = 5;
+
+/** Moves a damaged file out of the way, to a name with the time in it, and gives that name. */
+export async function setAside(path: string): Promise<string> {
+  const stem = `${path}.corrupt-${fileStamp(Date.now())}`;
+  const last = (await asideOf(path)).findLast((name) => name.startsWith(stem));
+  const aside = last === undefined ? stem : `${stem}-${1 + Number(last.slice(stem.length + 1))}`;
+  await Deno.rename(path, aside);
+  for (const old of (await asideOf(path)).slice(0, -ASIDE_MAX_COUNT)) await removeIfThere(old);
+  return aside;
+}
+
+/** Damaged generations of a file, oldest first. */
+async function asideOf(path: string): Promise<readonly string[]> {
+  const folder = folderOf(path);
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(`${folder}/${name}`);
+  return names.filter((name) => name.startsWith(`${path}.corrupt-`)).toSorted();
 }
 
 /** Makes renames in a folder durable. */

@@ -6,6 +6,7 @@
 import type { StorageFault } from "../core/types.ts";
 import { syncFolder, whyOf, writeAtomic } from "./files.ts";
 import type { Store } from "./store.ts";
+import { isSealed } from "./surfaces/durable.ts";
 import { isDurable, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 
 const NAMES = Object.keys(SURFACES) as readonly SurfaceName[];
@@ -104,7 +105,7 @@ export class Flusher {
     try {
       await writeAtomic(path, this.#bytesOf(name, text), {
         sync: this.#sync,
-        keepPrevious: isDurable(name),
+        ...isDurable(name) && { isWhole: isSealed },
       });
       this.#written.set(name, version);
       this.#errors.delete(name);

@@ -4,8 +4,7 @@
  */
 import { Refusal } from "../core/assert.ts";
 import { digest } from "../core/ids.ts";
-import { blankMemory, type Memory } from "../core/memory.ts";
-import { operatorAtStart } from "../core/operator.ts";
+import { blankMemory, type Memory, MEMORY_FORM } from "../core/memory.ts";
 import { atStart } from "../core/phase.ts";
 import type { Bucket } from "../core/router/rules.ts";
 import type { Rules } from "../core/rules.ts";
@@ -17,14 +16,15 @@ import {
   type Recovered,
   type SimState,
 } from "../core/venues/sim_state.ts";
-import { recover, type Recovery, writeCheckpoint } from "./checkpoint.ts";
-import { fileStamp, readIfThere, removeTemporary, writeAtomic } from "./files.ts";
+import { readIfThere, removeTemporary, setAside, writeAtomic } from "./files.ts";
 import { type Layout, makeFolders } from "./layout.ts";
+import { memoryAtStart } from "./recovery.ts";
 import type { JournalRow } from "./journal.ts";
 import { writeMarkets } from "./markets.ts";
 import type { SessionOptions } from "./session.ts";
 import { writeManifest } from "./surfaces/manifest.ts";
-import { type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
+import { isSealed } from "./surfaces/durable.ts";
+import { isDurable, type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 import { NavState } from "./surfaces/nav_state.ts";
 import { recoverVenue } from "./venue_ledger.ts";
 
@@ -57,9 +57,20 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   const recovered = await recoverVenue(layout.venueLedger);
   const feed = options.makeFeed(recovered);
   const lineage = digest([feed.id, options.exchange.seed], LINEAGE_CHARS);
-  await claimDirectory(layout, { lineage, feed: feed.id, mode: options.facts.mode });
+  const form = await claimDirectory(layout, {
+    lineage,
+    feed: feed.id,
+    mode: options.facts.mode,
+    form: MEMORY_FORM,
+  });
   const rules = options.rulesFor(feed);
-  const { memory, notes, rows, checkpointSeq } = await recoverMemory(options, { lineage, feed });
+  const blank = blankMemory(lineage, feed.startMs);
+  const { memory, notes, rows, checkpointSeq } = await memoryAtStart(layout, {
+    blank,
+    isOwnForm: form === MEMORY_FORM,
+    killed: options.killed,
+    sync: !options.replay,
+  });
   refuseStranger(layout, { recovered, lineage, memory });
   const views = await recallViews(layout);
   await writeManifest(layout.state);
@@ -113,28 +124,35 @@ async function recallViews(
     if (text === null) continue;
     const value = parseOrNull(text);
     const parsed = name === "nav_state" ? NavState.safeParse(value) : null;
-    if (value !== null && parsed?.success !== false) {
+    const isWhole = value !== null && (!isDurable(name) || isSealed(text));
+    if (isWhole && parsed?.success !== false) {
       navState ??= parsed?.data ?? null;
       continue;
     }
-    const aside = `${path}.corrupt-${fileStamp(Date.now())}`;
-    await Deno.copyFile(path, aside);
-    notes.push(`${path} is damaged; a copy is kept as ${aside}, it is written anew`);
+    notes.push(`${path} is damaged; it is kept as ${await setAside(path)} and written anew`);
   }
   return { navState, notes };
 }
 
-type Identity = { readonly lineage: string; readonly feed: string; readonly mode: string };
+type Identity = {
+  readonly lineage: string;
+  readonly feed: string;
+  readonly mode: string;
+  /** The form of the memory that the journal's rows change. */
+  readonly form: number;
+};
 
-/** A data directory belongs to one mode, feed and seed for ever. */
-async function claimDirectory(layout: Layout, identity: Identity): Promise<void> {
+/** A data directory belongs to one mode, feed and seed for ever. Gives the form it was begun in. */
+async function claimDirectory(layout: Layout, identity: Identity): Promise<number | null> {
   const text = await readIfThere(layout.lineage);
   if (text === null) {
     await writeAtomic(layout.lineage, `${JSON.stringify(identity)}\n`, { sync: true });
-    return;
+    return identity.form;
   }
   const known = parseOrNull(text) as Partial<Identity> | null;
-  if (known?.lineage === identity.lineage && known.mode === identity.mode) return;
+  if (known?.lineage === identity.lineage && known.mode === identity.mode) {
+    return known.form ?? null;
+  }
   throw new Refusal(
     `Cannot use ${layout.root} as it belongs to another run (${known?.mode ?? "unknown"}, ` +
       `${known?.feed ?? "unknown"}); this one is ${identity.mode}, ${identity.feed}: choose ` +
@@ -161,23 +179,6 @@ function refuseStranger(
     `Cannot use ${root} as the exchange's ledger ${venueLedger} ${problem} and the engine ` +
       "remembers what it traded: put the ledger back, or move logs/ aside to start anew",
   );
-}
-
-async function recoverMemory(
-  { layout, replay, killed }: SessionOptions,
-  { lineage, feed }: { lineage: string; feed: Feed },
-): Promise<Recovery> {
-  const recovery = await recover({ checkpoint: layout.checkpoint, journal: layout.journal });
-  const base = recovery?.memory ?? blankMemory(lineage, feed.startMs);
-  const operator = operatorAtStart(base.operator, { killed, nowMs: base.pulse.nowMs });
-  const memory = operator === base.operator ? base : { ...base, operator };
-  // From here on there is always a checkpoint to fold from.
-  if (recovery === null || memory !== base) {
-    await writeCheckpoint(layout.checkpoint, memory, { sync: !replay });
-  }
-  return recovery === null
-    ? { memory, notes: [], rows: [], checkpointSeq: 0 }
-    : { ...recovery, memory };
 }
 
 function parseOrNull(text: string): unknown {

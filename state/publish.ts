@@ -66,6 +66,8 @@ export class Publisher implements Sink {
   #checkpointMs = 0;
   #checkpointWallMs = 0;
   #checkpointing: Promise<void> | null = null;
+  /** The text of the checkpoint that was written last. */
+  #checkpointed: string | null = null;
   /** What the disk refused when it was last tried. */
   readonly #refused: Record<"journal" | "checkpoint" | "logs", StorageFault | null> = {
     journal: null,
@@ -294,7 +296,11 @@ export class Publisher implements Sink {
     try {
       // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
       if (durable()) await telemetry.sync();
-      await writeCheckpoint(checkpointPath, memory, { sync: durable() });
+      const known = this.#checkpointed;
+      this.#checkpointed = await writeCheckpoint(checkpointPath, memory, {
+        sync: durable(),
+        known,
+      });
       this.#refused.checkpoint = null;
       journal.checkpointed();
     } catch (error) {

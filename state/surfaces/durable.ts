@@ -203,3 +203,14 @@ export function projectAccountBaseline(
 export function sealed<T extends object>(body: T): T & { crc32: string } {
   return { ...body, crc32: crc32(JSON.stringify(body)) };
 }
+
+/** True when a file holds what its checksum was made of. */
+export function isSealed(text: string): boolean {
+  try {
+    const { crc32: sum, ...body } = JSON.parse(text) as Record<string, unknown>;
+    for (const name of Object.keys(envelopeShape)) delete body[name];
+    return sum === crc32(JSON.stringify(body));
+  } catch {
+    return false;
+  }
+}

@@ -153,6 +153,16 @@ Deno.test("the operator's latches and what cannot be read are told", () => {
   assert.deepEqual(told(withNav({ pending })), ["warn nav_jump"]);
 });
 
+Deno.test("a memory that had to be brought back is told for a day", () => {
+  const DAY = 24 * HOUR;
+  for (const from of ["previous", "journal"] as const) {
+    const at = (ageMs: number) => ({ ...CALM, restored: { from, atMs: T0 - ageMs } });
+    assert.deepEqual(told(at(0)), ["critical state_corrupt"]);
+    assert.deepEqual(told(at(DAY - 1)), ["critical state_corrupt"]);
+    assert.deepEqual(told(at(DAY)), []);
+  }
+});
+
 Deno.test("a leg is told when its protection or its price is missing", () => {
   assert.deepEqual(told(COVERED, { px: 62_000 }), [`critical exit_due:${KEY}`]);
   assert.deepEqual(told({ ...COVERED, orders: {} }), [`critical stop_not_resting:${KEY}`]);

@@ -1,7 +1,12 @@
 /** What a human may say to the engine, in which state, and that no state ever stops an exit. */
 import assert from "node:assert/strict";
 import { blankMemory, type Memory, type Operator, type StartPhase } from "../../core/memory.ts";
-import { operatorAtStart, STATE_ORDERS, type StateOrder } from "../../core/operator.ts";
+import {
+  operatorAtStart,
+  type OperatorOrder,
+  STATE_ORDERS,
+  type StateOrder,
+} from "../../core/operator.ts";
 import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
@@ -43,8 +48,14 @@ const leg = {
 const withLeg = (changes: Partial<Observation> & { px?: number } = {}) =>
   seen({ account: { kind: "read", value: account({ positions: [position()] }) }, ...changes });
 
-function say(at: Memory, kind: StateOrder, observation: Observation = seen()) {
-  const said = [{ id: 1, by: "me", reason: "why", order: { kind } }];
+const seenBy = (at: Memory) =>
+  protect(freeze({ memory: at, seen: seen(), rules: RULES, past: PAST })).memory;
+
+const say = (at: Memory, kind: StateOrder, observation: Observation = seen()) =>
+  tell(at, { kind }, observation);
+
+function tell(at: Memory, what: OperatorOrder, observation: Observation = seen()) {
+  const said = [{ id: 1, by: "me", reason: "why", order: what }];
   const step = protect(
     freeze({ memory: at, seen: { ...observation }, rules: RULES, past: PAST }),
     { said, storage: null },
@@ -86,6 +97,23 @@ Deno.test("what was killed is released after a minute, and to paused, never to r
   assert.match(say(killed, "release", seen({ nowMs: T0 + MINUTE - 1 })).note, /not before 1 s/);
   const released = say(killed, "release", seen({ nowMs: T0 + MINUTE }));
   assert.equal(released.memory.operator.state, "PAUSED");
+});
+
+Deno.test("a memory that was brought back is told until somebody has taken note", () => {
+  const restored = { from: "previous", atMs: T0 } as const;
+  const unread = { nav: blankMemory("test00", T0).nav };
+  const damaged = memory("RUNNING", { restored, ...unread });
+  const ack = { kind: "ack", what: "state_corrupt" } as const;
+  const noted = tell(damaged, ack);
+  assert.deepEqual([noted.done, noted.memory.restored], [true, null]);
+  assert.equal(noted.memory.attention.state_corrupt, undefined);
+  assert.deepEqual(noted.memory.nav.peakUsd, seenBy(damaged).nav.peakUsd, "no baseline is moved");
+  const again = tell(noted.memory, ack);
+  assert.deepEqual([again.done, again.note], [
+    false,
+    "no damage is told: there is nothing to note",
+  ]);
+  assert.equal(seenBy(damaged).attention.state_corrupt, T0);
 });
 
 Deno.test("nothing is resumed while risk is against every entry", () => {

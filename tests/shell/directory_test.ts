@@ -1,5 +1,9 @@
-/** A memory belongs to the exchange it traded on: without its ledger it is not gone on with. */
+/**
+ * A memory belongs to the exchange it traded on: without its ledger it is not gone on with. One that
+ * the disk damaged is brought back, and somebody is told.
+ */
 import assert from "node:assert/strict";
+import { recover } from "../../state/checkpoint.ts";
 import { inTempDir, lane } from "../lanes.ts";
 import { ballast } from "./ballast.ts";
 import { writeCandles } from "./candles.ts";
@@ -37,5 +41,42 @@ lane("peaks and trade ids are of one account: without the exchange's ledger no s
       await Deno.writeTextFile(ledger, text);
       const again = await play("a", 20);
       assert.equal(again.code, 0, again.err);
+    }),
+});
+
+lane("with every checkpoint lost the journal of the whole life gives the memory back", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      await writeCandles(`${dir}/candles`, { seed: 3, hours: 30, minutes: 15, symbols: 2 });
+      const run = ["run", "--no-web", "--speed", "0", "--candles", `${dir}/candles`, "--data", dir];
+      const play = (ticks: number) => ballast([...run, "--ticks", String(ticks)]);
+      for (const ticks of [300, 300]) assert.equal((await play(ticks)).code, 0);
+      const state = `${dir}/logs/state`;
+      const checkpoint = `${state}/checkpoint.json`;
+      const paths = { checkpoint, journal: `${dir}/logs/execution/journal.jsonl` };
+      const { memory } = (await recover(paths))!;
+      assert.ok(Object.keys(memory.holdings).length > 0, "there is something to lose");
+      const garbage = "{}";
+      for (const path of [checkpoint, `${checkpoint}.prev`]) {
+        await Deno.writeTextFile(path, garbage);
+      }
+      const levels = await Deno.readTextFile(`${state}/position_tp_sl.json.prev`);
+      await Deno.writeTextFile(`${state}/position_tp_sl.json`, garbage);
+
+      const again = await play(0);
+      assert.equal(again.code, 0, again.err);
+      assert.match(again.err, /checkpoint\.json is damaged; it is kept as .*\.corrupt-\d{8}T/);
+      assert.match(again.err, /the memory is made of every row of the journal instead/);
+      assert.match(again.err, /position_tp_sl\.json is damaged; it is kept as .*\.corrupt-\d{8}T/);
+      assert.equal(await Deno.readTextFile(`${state}/position_tp_sl.json.prev`), levels);
+      const rebuilt = (await recover(paths))!.memory;
+      const { atMs } = rebuilt.restored!;
+      assert.deepEqual(rebuilt, { ...memory, restored: { from: "journal", atMs } });
+
+      assert.equal((await play(20)).code, 0);
+      const told = await ballast(["status", "--json", "--data", dir]);
+      const { attention } = JSON.parse(told.out) as { attention: readonly { id: string }[] };
+      assert.ok(attention.some(({ id }) => id === "state_corrupt"), told.out);
     }),
 });

@@ -126,6 +126,12 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
     what: "New positions are paused",
     proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
   }),
+  state_corrupt: ([from, atMs], { nowMs }) => ({
+    what: "The engine's memory was damaged and has been brought back",
+    proof: `${from === "journal" ? "from the journal alone" : "from the generation before"}${
+      n(atMs) === null ? "" : ` ${f.when(n(atMs)!, nowMs)}`
+    } · compare positions, then ballast ack state_corrupt`,
+  }),
   storage_failing: ([what, why]) => ({
     what: `The disk refuses: ${s(what)} cannot be written`,
     proof: `${s(why)} · no new positions · exits keep working`,
