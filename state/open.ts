@@ -20,7 +20,7 @@ import { readIfThere, removeTemporary, setAside, writeAtomic } from "./files.ts"
 import { type Layout, makeFolders } from "./layout.ts";
 import { memoryAtStart } from "./recovery.ts";
 import type { JournalRow } from "./journal.ts";
-import { writeMarkets } from "./markets.ts";
+import { type Sizes, writeMarkets } from "./markets.ts";
 import type { SessionOptions } from "./session.ts";
 import { writeManifest } from "./surfaces/manifest.ts";
 import { isSealed } from "./surfaces/durable.ts";
@@ -33,6 +33,7 @@ const LINEAGE_CHARS = 6;
 export type Opened = {
   readonly feed: Feed;
   readonly rules: Rules;
+  readonly sizes: Sizes;
   readonly lineage: string;
   readonly memory: Memory;
   /** Journal rows that were folded onto the checkpoint, and its tick. */
@@ -74,7 +75,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   refuseStranger(layout, { recovered, lineage, memory });
   const views = await recallViews(layout);
   await writeManifest(layout.state);
-  await writeMarkets(layout.markets, feed, rules);
+  const sizes = await writeMarkets(layout.markets, feed, rules);
   const positions = options.positionsFor(feed);
   const walletUsd = options.startEquityUsd;
   const genesis: LedgerRow = {
@@ -95,6 +96,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   return {
     feed,
     rules,
+    sizes,
     lineage,
     memory: gap ? atStart(memory) : memory,
     rows,

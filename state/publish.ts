@@ -13,6 +13,7 @@ import type { Engine, Fault } from "./engine.ts";
 import { whyOf } from "./files.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
+import type { Sizes } from "./markets.ts";
 import type { Mirror } from "./mirror.ts";
 import { type Made, type Reading, Showing } from "./showing.ts";
 import { type SurfaceName, SURFACES } from "./surfaces/mod.ts";
@@ -45,6 +46,7 @@ export type PublisherOptions = {
   readonly checkpointPath: string;
   readonly run: RunFacts;
   readonly treasury: Treasury;
+  readonly sizes: Sizes;
   /** Files whose torn last line was cut off when they were opened. */
   readonly tornFiles: readonly string[];
   /** True while something is at stake: paced, paper and live runs are synced, replays are not. */
@@ -206,13 +208,14 @@ export class Publisher implements Sink {
 
   #show(decision: Decision, wallMs: number, all = false): void {
     this.#publishedWallMs = wallMs;
-    const { run, engine, treasury, flusher } = this.#options;
+    const { run, engine, treasury, flusher, sizes } = this.#options;
     const { memory } = decision;
     const { rules, past } = engine;
     const { market } = decision.seen;
     const reading: Reading = {
       memory,
       view: market,
+      sizeOf: sizes.seenBy(market),
       rules,
       past,
       world: worldOf(memory, { market, past, rules }),

@@ -231,6 +231,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     checkpointPath: layout.checkpoint,
     run: facts,
     treasury,
+    sizes: opened.sizes,
     durable: () => !replay && pacer.paced,
     stopRequested: stop,
     onError,

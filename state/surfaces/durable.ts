@@ -35,7 +35,8 @@ const Entry = z.strictObject({
   side,
   episode_id: z.string(),
   entry_price: z.number().positive(),
-  qty: z.number().positive(),
+  /** Null: what a lot of the symbol is has never been known. */
+  qty: z.number().positive().nullable(),
   take_profit_price: level,
   stop_loss_price: level,
   strategy_id: z.string().nullable(),
@@ -64,8 +65,7 @@ export const PositionTpSl = z.strictObject({
 export function projectPositionTpSl(published: Published) {
   const entries: Record<PositionKey, Entry> = {};
   for (const [name, guard] of entriesOf(published.memory.registry)) {
-    const entry = entryOf(published, guard);
-    if (entry !== null) entries[name] = entry;
+    entries[name] = entryOf(published, guard);
   }
   return sealedEntries(settledEntries(entries));
 }
@@ -75,12 +75,11 @@ const sealedEntries = remembered((entries: Readonly<Record<string, Entry>>) =>
   sealed({ entries: lasting({ ...entries }) })
 );
 
-/** Null while the market is not listed: nobody can say how much it holds. */
-function entryOf(published: Published, guard: Guard): Entry | null {
-  const market = published.view.market(guard.ticker);
-  if (market === null) return null;
+/** Where a leg leaves is known whether its market is listed or not. */
+function entryOf(published: Published, guard: Guard): Entry {
+  const size = published.sizeOf(guard.ticker);
   const { ticker, episodeId, strategyId, source, entryPx, registeredMs, updatedMs } = guard;
-  const qty = unitsToNumber(guard.lots, market.lot);
+  const qty = size === null ? null : unitsToNumber(guard.lots, size.lot);
   const facts = { ticker, side: guard.side, episodeId, strategyId, source, entryPx, qty };
   const times = { registeredMs, updatedMs };
   return rowOf(
@@ -93,7 +92,7 @@ function entryOf(published: Published, guard: Guard): Entry | null {
 }
 
 type Facts = Pick<Guard, "ticker" | "side" | "episodeId" | "strategyId" | "source" | "entryPx"> & {
-  readonly qty: number;
+  readonly qty: number | null;
 };
 
 /** Best and worst price move with every mark; they are in none of this. */

@@ -23,7 +23,8 @@ import {
 
 const Lot = z.strictObject({
   side: z.enum(["BUY", "SELL"]),
-  qty: z.number().positive(),
+  /** Null: what a lot of the symbol is has never been known. */
+  qty: z.number().positive().nullable(),
   price: z.number().positive(),
   ts: isoTime,
   intent_id: z.string().nullable(),
@@ -40,14 +41,12 @@ export const FillTracker = z.strictObject({
   crc32: crc,
 });
 
-export function projectFillTracker({ memory, view }: Published) {
+export function projectFillTracker({ memory, sizeOf }: Published) {
   const last: Record<string, number> = {};
   for (const [ticker, booked] of entriesOf(memory.booked)) last[ticker] = newestId(booked);
   const lots: Record<string, z.output<typeof Lots>> = {};
   for (const [name, { ticker, parcels }] of entriesOf(memory.holdings)) {
-    // While the market is not listed nobody can say how much a lot is.
-    const market = view.market(ticker);
-    if (market !== null) lots[name] = lotsOf(parcels, market.lot);
+    lots[name] = lotsOf(parcels, sizeOf(ticker)?.lot ?? null);
   }
   return sealedTracker(settledLots(lots), settledIds(last));
 }
@@ -59,10 +58,10 @@ const sealedTracker = remembered((
   last: Readonly<Record<string, number>>,
 ) => sealed({ last_trade_id: { ...last }, lots: lasting({ ...lots }) }));
 
-const lotsOf = remembered((parcels: readonly Parcel[], lot: Increment): z.output<typeof Lots> =>
+const lotsOf = remembered((parcels: readonly Parcel[], lot: Increment | null) =>
   lasting(parcels.map((one) => ({
     side: one.side === "LONG" ? "BUY" as const : "SELL" as const,
-    qty: unitsToNumber(one.lots, lot),
+    qty: lot === null ? null : unitsToNumber(one.lots, lot),
     price: one.px,
     ts: iso(one.atMs),
     intent_id: one.intentId,

@@ -120,7 +120,8 @@ export const Protective = z.strictObject({
   client_order_id: z.string(),
   venue_id: z.string().nullable(),
   kind: z.enum(["stop_market", "algo", "quantity_stop"]),
-  trigger: z.number().positive(),
+  /** Null: what a tick of the symbol is has never been known. */
+  trigger: z.number().positive().nullable(),
   close_position: z.boolean(),
   qty: z.number().positive().nullable(),
   status: z.string(),
@@ -286,16 +287,16 @@ function entryOf(
 }
 
 /** The stop that should rest for a leg, as far as it is known; null without one. */
-export function protectiveOf({ memory, view }: Published, guard: Guard | undefined) {
+export function protectiveOf({ memory, sizeOf }: Published, guard: Guard | undefined) {
   if (guard?.stop === null || guard === undefined) return null;
   const order = memory.orders[guard.stop.clientId];
-  const market = view.market(guard.ticker);
-  if (order === undefined || market === null) return null;
+  if (order === undefined) return null;
+  const size = sizeOf(guard.ticker);
   return {
     client_order_id: order.clientId,
     venue_id: null,
     kind: "stop_market" as const,
-    trigger: unitsToNumber(guard.stop.stopTicks, market.tick),
+    trigger: size === null ? null : unitsToNumber(guard.stop.stopTicks, size.tick),
     close_position: true,
     qty: null,
     status: order.status === null ? order.state.toUpperCase() : order.status.toUpperCase(),

@@ -13,7 +13,7 @@ import { remembered } from "../../core/remember.ts";
 import type { World } from "../../core/risk/check.ts";
 import type { PositionMode } from "../../core/router/position_side.ts";
 import type { Rules } from "../../core/rules.ts";
-import { type Account, signOf } from "../../core/types.ts";
+import { type Account, type Market, signOf, type Ticker } from "../../core/types.ts";
 
 export const SCHEMA_VERSION = 1;
 export const ENVS = ["sim", "paper", "testnet", "live"] as const;
@@ -119,10 +119,16 @@ export type Treasury = {
   >;
 };
 
+/** What a lot and a tick of a symbol are. */
+export type Size = Pick<Market, "lot" | "tick">;
+/** The same as it was last known; null where nobody ever knew it. */
+export type SizeOf = (ticker: Ticker) => Size | null;
+
 /** One consistent reading from which all surfaces of one publish are made. */
 export type Published = {
   readonly memory: Memory;
   readonly view: MarketView;
+  readonly sizeOf: SizeOf;
   readonly rules: Rules;
   readonly past: Past;
   /** What the gate sees at this moment: every risk figure comes from this one reading. */

@@ -8,14 +8,15 @@ import { LineFile, removeTemporary, whyOf, writeAtomic } from "../../state/files
 import { Flusher } from "../../state/flush.ts";
 import { Journal, type JournalRow } from "../../state/journal.ts";
 import { takeLock } from "../../state/lock.ts";
+import { writeMarkets } from "../../state/markets.ts";
 import { rowsAfter } from "../../state/rotated.ts";
 import { keepsFailing, noteRun } from "../../state/runs.ts";
 import { Store } from "../../state/store.ts";
 import { Telemetry } from "../../state/telemetry.ts";
 import { recoverVenue, VenueLedger } from "../../state/venue_ledger.ts";
 import { inTempDir, lane } from "../lanes.ts";
-import { market, T0 } from "../fixtures.ts";
-import { observation } from "../fixtures_run.ts";
+import { BTC, market, T0 } from "../fixtures.ts";
+import { candleFeed, candles, observation, rules } from "../fixtures_run.ts";
 
 const NEEDS = ["read", "write"] as const;
 const LINEAGE = "abcdef";
@@ -302,5 +303,28 @@ lane("what a disk refused is owed, and comes first and whole when it takes bytes
       file.close();
       assert.equal(await Deno.readTextFile(path), "one\ntwo\nthree\nfour\n");
       assert.equal(file.owedBytes, 0);
+    }),
+});
+
+lane("a symbol that is not listed at a start keeps the size it was last known with", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/markets.json`;
+      const feed = candleFeed(candles([1, 1]));
+      const unlisted = { id: feed.id, market: () => null };
+      await writeMarkets(path, feed, rules());
+      const before = JSON.parse(await Deno.readTextFile(path)) as { symbols: object };
+      assert.ok(Object.keys(before.symbols).length > 0);
+      const sizes = await writeMarkets(path, unlisted, rules());
+      assert.deepEqual(JSON.parse(await Deno.readTextFile(path)), before);
+      assert.equal(sizes.seenBy(unlisted)(BTC)?.lot.text, market().lot.text);
+      for (const text of ["", "{}", '{"symbols":{"BTCUSDT":{"tick_size":"0","step_size":"x"}}}']) {
+        await Deno.writeTextFile(path, text);
+        assert.equal(
+          (await writeMarkets(path, unlisted, rules())).seenBy(unlisted)(BTC),
+          null,
+        );
+      }
     }),
 });

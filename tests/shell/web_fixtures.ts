@@ -111,6 +111,7 @@ async function play(): Promise<Payloads> {
   return project({
     memory: engine.memory,
     view: last!.market,
+    sizeOf: (ticker) => last!.market.market(ticker),
     rules,
     past: engine.past,
     world: worldOf(engine.memory, { market: last!.market, past: engine.past, rules }),

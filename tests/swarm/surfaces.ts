@@ -34,6 +34,7 @@ export function publishedOf(
   return {
     memory,
     view: seen.market,
+    sizeOf: (ticker) => seen.market.market(ticker),
     rules,
     past,
     world: worldOf(memory, { market: seen.market, past, rules }),
