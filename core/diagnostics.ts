@@ -297,6 +297,8 @@ export type AccountItem =
   | "entries_paused"
   | "starting"
   | "state_corrupt"
+  | "freshness_budget"
+  | "loop_slow"
   | "storage_failing"
   | "foreign_instance"
   | "flattening"

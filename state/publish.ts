@@ -5,7 +5,6 @@
 import type { Decision, Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import type { Account, StorageFault } from "../core/types.ts";
-import { offer, quantile } from "../core/stats.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../core/units.ts";
 import { worldOf } from "../core/world.ts";
 import { writeCheckpoint } from "./checkpoint.ts";
@@ -13,6 +12,7 @@ import type { Engine, Fault } from "./engine.ts";
 import { whyOf } from "./files.ts";
 import type { Flusher } from "./flush.ts";
 import type { Journal } from "./journal.ts";
+import { LoopWatch } from "./loop_watch.ts";
 import type { Sizes } from "./markets.ts";
 import type { Mirror } from "./mirror.ts";
 import { type Made, type Reading, Showing } from "./showing.ts";
@@ -33,7 +33,6 @@ import type { Telemetry } from "./telemetry.ts";
 const PUBLISH_MS = MS_PER_SECOND;
 const CHECKPOINT_MS = MS_PER_MINUTE;
 const CHECKPOINT_ROWS = 5_000;
-const LOOP_SAMPLES = 512;
 
 export type PublisherOptions = {
   readonly engine: Engine;
@@ -58,7 +57,7 @@ export type PublisherOptions = {
 export class Publisher implements Sink {
   readonly #options: PublisherOptions;
   readonly #showing: Showing;
-  #samplesMs: readonly number[] = [];
+  readonly #loop: LoopWatch;
   readonly #faults = new Map<string, StageFault>();
   #account: Account | null = null;
   #lastDecision: Decision | null = null;
@@ -77,7 +76,6 @@ export class Publisher implements Sink {
     logs: null,
   };
   #tickStartMs = 0;
-  #overrunsCount = 0;
   #ended = false;
 
   constructor(options: PublisherOptions) {
@@ -85,6 +83,7 @@ export class Publisher implements Sink {
     this.#showing = new Showing(options.store, {
       onFault: (message) => this.#tell("surfaces", message),
     });
+    this.#loop = new LoopWatch(options.engine.rules);
     this.#recorded = options.engine.memory;
     this.#checkpointMs = this.#recorded.pulse.nowMs;
   }
@@ -166,7 +165,11 @@ export class Publisher implements Sink {
       this.#refused.logs = { what: "logs", why: whyOf(error) };
     });
     this.#contain("nav_history", () => history.note(decision.memory, market));
-    this.#sample(performance.now() - this.#tickStartMs);
+    this.#loop.worked(performance.now() - this.#tickStartMs, {
+      atMs: nowMs,
+      // At full speed nothing waits for a tick.
+      speed: this.#options.durable() ? run.speed ?? 1 : null,
+    });
     const filled = decision.events.some(({ kind }) => kind === "order_fill");
     const wallMs = Date.now();
     const due = wallMs - this.#publishedWallMs >= PUBLISH_MS;
@@ -240,9 +243,7 @@ export class Publisher implements Sink {
   #loopFacts(): LoopFacts {
     const { telemetry, stopRequested } = this.#options;
     return {
-      lastMs: this.#samplesMs.at(-1) ?? null,
-      p50Ms: quantile(this.#samplesMs, 0.5),
-      p99Ms: quantile(this.#samplesMs, 0.99),
+      ...this.#loop.figures(this.#options.engine.memory.pulse.nowMs),
       faults: [...this.#faults.values()],
       surfaces: this.#surfaceFacts(),
       nonfiniteCount: this.#showing.nonfiniteCount,
@@ -250,7 +251,6 @@ export class Publisher implements Sink {
       invalidRowsCount: telemetry.invalidRowsCount,
       stopRequested: stopRequested(),
       ended: this.#ended,
-      overrunsCount: this.#overrunsCount,
       rssBytes: Deno.memoryUsage().rss,
     };
   }
@@ -267,13 +267,6 @@ export class Publisher implements Sink {
       facts[name] = { seq, updated_ts, ok: error === undefined, ...error && { error } };
     }
     return facts;
-  }
-
-  #sample(ms: number): void {
-    this.#samplesMs = offer(this.#samplesMs, ms, LOOP_SAMPLES);
-    const { engine, run, durable } = this.#options;
-    // What a tick may take is told in engine time; at full speed nothing waits for it.
-    if (durable() && ms > engine.rules.loop.sleepMs / (run.speed ?? 1)) this.#overrunsCount += 1;
   }
 
   #checkpointIfDue({ memory }: Decision, wallMs: number): void {

@@ -1,7 +1,7 @@
 /** `diagnostics.json`: what happened, whether it still happens, and what needs attention. */
 import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
-import { BUCKET_MS, bucketAt, funnelOf } from "../../core/diagnostics.ts";
+import { type Attention, BUCKET_MS, bucketAt, funnelOf } from "../../core/diagnostics.ts";
 import { START_PHASES } from "../../core/memory.ts";
 import { MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
@@ -180,14 +180,11 @@ export function projectDiagnostics(published: Published) {
         reason: operator.reason,
         until: null,
       },
-      attention: attentionOf(memory, { market: view, past, rules }, world).map((
-        { id, level, args },
-      ) => ({
-        id,
-        level,
-        since: iso(memory.attention[id] ?? nowMs),
-        args: [...args],
-      })),
+      attention: [
+        ...attentionOf(memory, { market: view, past, rules }, world)
+          .map((item) => itemOf(item, memory.attention[item.id] ?? nowMs)),
+        ...loopItems(published),
+      ],
       errors: loop.faults.map(({ stage, message, count: times, firstMs, lastMs }) => ({
         stage,
         item: null,
@@ -206,6 +203,26 @@ export function projectDiagnostics(published: Published) {
       disk_free_mb: null,
     },
   };
+}
+
+function itemOf({ id, level, args }: Attention, sinceMs: number) {
+  return { id, level, since: iso(sinceMs), args: [...args] };
+}
+
+/** What is wrong with the loop by the machine's clock, which the engine does not see. */
+function loopItems({ loop, rules }: Published) {
+  const { p99Ms, overBudgetSinceMs, slow } = loop;
+  const { sleepMs } = rules.loop;
+  const items: ReturnType<typeof itemOf>[] = [];
+  if (overBudgetSinceMs !== null) {
+    const args = [sleepMs, p99Ms, rules.nav.freshMs];
+    items.push(itemOf({ id: "freshness_budget", level: "warn", args }, overBudgetSinceMs));
+  }
+  if (slow !== null) {
+    const args = [slow.workMs, sleepMs];
+    items.push(itemOf({ id: "loop_slow", level: "warn", args }, slow.sinceMs));
+  }
+  return items;
 }
 
 function phaseOf({ memory, loop }: Published): (typeof PHASES)[number] {

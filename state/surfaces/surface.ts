@@ -103,6 +103,10 @@ export type LoopFacts = {
   readonly ended: boolean;
   /** Ticks that took longer than the loop may take. */
   readonly overrunsCount: number;
+  /** Since when NAV cannot be read three times while it is fresh; null: it can. */
+  readonly overBudgetSinceMs: number | null;
+  /** Two ticks lately took longer than three periods: since when, and how long the last one did. */
+  readonly slow: { readonly sinceMs: number; readonly workMs: number } | null;
   readonly rssBytes: number;
 };
 

@@ -129,6 +129,8 @@ async function play(): Promise<Payloads> {
       stopRequested: false,
       ended: false,
       overrunsCount: 0,
+      overBudgetSinceMs: null,
+      slow: null,
       rssBytes: 100 * 1_048_576,
     },
     treasury: { asOf: null, maxAgeMs: 86_400_000, include: ["futures"], holdings: {} },

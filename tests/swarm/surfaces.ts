@@ -52,6 +52,8 @@ export function publishedOf(
       stopRequested: false,
       ended: false,
       overrunsCount: 0,
+      overBudgetSinceMs: null,
+      slow: null,
       rssBytes: 1,
     },
     treasury: { asOf: null, maxAgeMs: 1, include: ["futures"], holdings: {} },

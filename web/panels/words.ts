@@ -132,6 +132,16 @@ export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
       n(atMs) === null ? "" : ` ${f.when(n(atMs)!, nowMs)}`
     } · compare positions, then ballast ack state_corrupt`,
   }),
+  freshness_budget: ([sleepMs, p99Ms, freshMs]) => ({
+    what: "The loop is too slow for NAV to stay fresh",
+    proof: `every ${seconds(n(sleepMs))} s and ${f.ms(n(p99Ms))} of work · NAV is fresh for ${
+      seconds(n(freshMs))
+    } s and wants three readings in that time`,
+  }),
+  loop_slow: ([workMs, periodMs]) => ({
+    what: "The loop is slow: twice it took longer than three periods",
+    proof: `${f.ms(n(workMs))} of work · the period is ${seconds(n(periodMs))} s`,
+  }),
   storage_failing: ([what, why]) => ({
     what: `The disk refuses: ${s(what)} cannot be written`,
     proof: `${s(why)} · no new positions · exits keep working`,
