@@ -10,7 +10,7 @@ import { type Change, diff, type Patch } from "../core/patch.ts";
 import type { Command } from "../core/ports.ts";
 import { assert } from "../core/assert.ts";
 import type { StorageFault } from "../core/types.ts";
-import { LineFile, type Torn, whyOf } from "./files.ts";
+import { folderOf, LineFile, syncFolder, type Torn, whyOf } from "./files.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 export type JournalRow = {
@@ -142,9 +142,13 @@ export class Journal {
     this.#rowsSinceCheckpoint = 0;
   }
 
-  /** Moves the file aside. The caller has a checkpoint of this tick on disk. */
-  rotate({ seq, nowMs }: Memory["pulse"]): void {
+  /**
+   * Moves the file aside. The caller has a checkpoint of this tick on disk. Rows of a file whose name
+   * a power failure takes are lost as well, so the names are synced before the next row.
+   */
+  async rotate({ seq, nowMs }: Memory["pulse"], { durable }: { durable: boolean }): Promise<void> {
     this.#file.rotate(rotatedName("journal", { nowMs, seq }));
+    if (durable) await syncFolder(folderOf(this.#file.path));
   }
 
   close(): void {

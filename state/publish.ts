@@ -139,8 +139,9 @@ export class Publisher implements Sink {
     await this.#checkpointing;
     await this.#checkpoint();
     if (this.#refused.checkpoint !== null) return;
+    const { journal, durable } = this.#options;
     try {
-      this.#options.journal.rotate(this.#recorded.pulse);
+      await journal.rotate(this.#recorded.pulse, { durable: durable() });
     } catch (error) {
       this.#options.onError(`journal: ${messageOf(error)}`);
     }

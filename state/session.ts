@@ -14,6 +14,7 @@ import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
 import { Complaints } from "./complaints.ts";
 import { Control } from "./control.ts";
 import { Engine, type Fault } from "./engine.ts";
+import { syncFolder } from "./files.ts";
 import { Flusher } from "./flush.ts";
 import { Journal } from "./journal.ts";
 import type { Layout } from "./layout.ts";
@@ -186,6 +187,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const complaints = new Complaints(options.onNote);
   const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
   const { journal, ledger, telemetry, torn } = openLogs(layout, { memory, onError });
+  if (!replay) { for (const folder of [layout.execution, layout.sim]) await syncFolder(folder); }
   const notes = [
     ...opened.notes,
     ...torn.map(({ path, bytes }) =>

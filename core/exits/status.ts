@@ -44,7 +44,7 @@ export function reconcileKeys(
   };
 }
 
-/** A leg of the book as the exit scan sees it. */
+/** A leg as the exit scan sees it: of the book, or shown by the venue alone. */
 export type Watched = LevelPair & {
   readonly side: Side;
   /** Null: the entry is not known, nor how far the leg has moved. */
@@ -62,7 +62,7 @@ export type ScanStatus = {
   /** Legs without a level, and legs that the book does not know. */
   readonly missingCount: number;
   readonly coverageFrac: number | null;
-  /** Legs without a level that have lost at least so much. */
+  /** Those without a level, known to the book or not, that have lost at least so much. */
   readonly underwaterCount: number;
   readonly missingStopCount: number;
   /** Legs with neither a level nor a stop at the venue. */
@@ -81,7 +81,7 @@ export function scanStatus(
 ): ScanStatus {
   const ghosts = new Set<string>(lists.ghostLedger);
   const held = Object.values(legs);
-  const bare = lists.missingLevels.flatMap((key) => legs[key] ?? []);
+  const bare = [...lists.missingLevels, ...lists.missingLedger].flatMap((key) => legs[key] ?? []);
   const registeredCount =
     Object.entries(legs).filter(([key, leg]) => !ghosts.has(key) && hasLevel(leg)).length;
   return {

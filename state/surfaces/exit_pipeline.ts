@@ -3,7 +3,8 @@ import { z } from "zod";
 import { netUsd } from "../../core/exits/episode.ts";
 import { hasMismatch, scanStatus, type Watched } from "../../core/exits/status.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
-import { reconciliationOf, shownKeys } from "./positions.ts";
+import { positionKey } from "../../core/types.ts";
+import { reconciliationOf, shownLegs } from "./positions.ts";
 import {
   count,
   counts,
@@ -62,7 +63,7 @@ export function exitPipeline(published: Published) {
   const { pulse, counters } = memory;
   const lists = reconciliationOf(published);
   const status = scanStatus(lists, {
-    openCount: shownKeys(published).length,
+    openCount: shownLegs(published).length,
     legs: watchedLegs(published),
     underwaterFrac: rules.loop.underwaterFrac,
   });
@@ -98,9 +99,20 @@ export function exitPipeline(published: Published) {
   };
 }
 
-/** The book as the exit scan sees it. */
-function watchedLegs({ memory, view }: Published): Record<string, Watched> {
-  return Object.fromEntries(
+/** The book as the exit scan sees it, and legs that the venue shows and the book does not know. */
+function watchedLegs(published: Published): Record<string, Watched> {
+  const { memory, view } = published;
+  const strange = shownLegs(published).map(({ ticker, side, entryPx, mark }) =>
+    [positionKey(ticker, side), {
+      side,
+      entryPx,
+      slPx: null,
+      tpPx: null,
+      markPx: (view.mark(ticker) ?? mark)?.px ?? null,
+      stopRests: false,
+    }] as const
+  );
+  const booked = Object.fromEntries(
     entriesOf(memory.holdings).map(([key, { side, entryPx, ticker }]) => {
       const guard = memory.registry[key];
       const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
@@ -114,6 +126,7 @@ function watchedLegs({ memory, view }: Published): Record<string, Watched> {
       }];
     }),
   );
+  return { ...Object.fromEntries(strange), ...booked };
 }
 
 function recentExits({ memory }: Published) {

@@ -1,7 +1,6 @@
 /** `positions_state.json` and `positions_ledger.json`: what the venue shows, and what is behind it. */
 import { z } from "zod";
 import { flawOf } from "../../core/credible.ts";
-import { sortedKeys } from "../../core/dict.ts";
 import { type Holding, unrealizedUsd } from "../../core/exits/ledger.ts";
 import type { Guard } from "../../core/exits/registry.ts";
 import { reconcileKeys } from "../../core/exits/status.ts";
@@ -63,13 +62,30 @@ export const PositionsState = z.strictObject({
   })),
 });
 
+/** A leg as it is shown. */
+type Shown = Omit<VenuePosition, "unrealizedUsd">;
+
+/** Legs of the last good read; before a process has had one the book is all that is known. */
+export function shownLegs({ memory, account }: Published): readonly Shown[] {
+  if (account !== null) return account.positions;
+  return entriesOf(memory.holdings).map(([, { ticker, side, lots, entryPx, leverage }]) => ({
+    ticker,
+    side,
+    lots,
+    entryPx,
+    leverage,
+    mark: null,
+    liquidationPx: null,
+  }));
+}
+
 /** Rows of the last good read. A row that breaks the contract is set apart, never dropped. */
 export function projectPositionsState(published: Published) {
-  const { memory, account, run } = published;
+  const { memory, run } = published;
   const { nowMs, accountMs, accountOk } = memory.pulse;
   const rows: z.output<typeof Row>[] = [];
   const quarantined: z.output<typeof PositionsState>["quarantined"] = [];
-  for (const leg of account?.positions ?? []) {
+  for (const leg of shownLegs(published)) {
     const row = rowOf(published, leg);
     if ("problem" in row) quarantined.push(row);
     else rows.push(row);
@@ -85,7 +101,7 @@ export function projectPositionsState(published: Published) {
   };
 }
 
-function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
+function rowOf({ memory, view, run, account }: Published, leg: Shown) {
   const market = view.market(leg.ticker);
   const mark = view.mark(leg.ticker) ?? leg.mark;
   const qty = market === null ? null : signOf(leg.side) * unitsToNumber(leg.lots, market.lot);
@@ -110,7 +126,7 @@ function rowOf({ memory, view, run, account }: Published, leg: VenuePosition) {
     realized_pnl: held?.realizedUsd ?? null,
     notional,
     leverage: leg.leverage,
-    ts: iso(account!.atMs),
+    ts: iso(account?.atMs ?? memory.pulse.accountMs ?? memory.pulse.nowMs),
     positionSide: run.positionMode === "hedge" ? leg.side : "BOTH" as const,
     liquidation_price: leg.liquidationPx,
   };
@@ -221,18 +237,12 @@ export function projectPositionsLedger(published: Published) {
   };
 }
 
-/** Legs of the last good read; before the first one the book is all that is known. */
-export function shownKeys({ memory, account }: Published): readonly PositionKey[] {
-  if (account === null) return sortedKeys(memory.holdings);
-  return account.positions.map((leg) => positionKey(leg.ticker, leg.side));
-}
-
 /** Venue against book against registry, at this instant. */
 export const reconciliationOf = remembered(compare);
 
 function compare(published: Published) {
   const { memory } = published;
-  const venue = shownKeys(published);
+  const venue = shownLegs(published).map(({ ticker, side }) => positionKey(ticker, side));
   const registry: Record<string, { slPx: number | null; tpPx: number | null }> = {};
   for (const [name, { levels }] of entriesOf(memory.registry)) registry[name] = levels;
   const ledger: typeof registry = {};

@@ -118,7 +118,11 @@ export const RiskSnapshot = z.strictObject({
     pnl: maybe,
     window_days: z.number().positive(),
   }),
-  risk_config_meta: z.strictObject({ testnet_overrides_active: z.boolean() }),
+  risk_config_meta: z.strictObject({
+    testnet_overrides_active: z.boolean(),
+    max_nav_drawdown_pct: z.number().min(0),
+    daily_loss_limit_pct: z.number().min(0),
+  }),
 });
 
 export function projectRiskSnapshot(published: Published) {
@@ -172,7 +176,11 @@ export function projectRiskSnapshot(published: Published) {
       pnl: memory.dayCash.realizedUsd,
       window_days: 1,
     },
-    risk_config_meta: { testnet_overrides_active: false },
+    risk_config_meta: {
+      testnet_overrides_active: false,
+      max_nav_drawdown_pct: rules.limits.drawdownFrac,
+      daily_loss_limit_pct: rules.limits.dayLossFrac,
+    },
   };
 }
 

@@ -57,6 +57,20 @@ Deno.test("a leg is published with its own side and sign, and its result at the 
   }
 });
 
+Deno.test("a start that cannot read the account shows the book, and says that it is not read", () => {
+  const { pulse } = blankMemory("test00", T0);
+  const held = { [KEY]: holding() };
+  const memory = { holdings: held, pulse: { ...pulse, accountMs: T0 - 60_000 } };
+  const state = projectPositionsState(published(null, { memory }));
+  const [row] = state.positions;
+  assert.deepEqual([state.positions.length, state.read_ok, state.age_s], [1, false, 60]);
+  assert.deepEqual([row!.position_key, row!.qty, row!.entry_price], [KEY, 0.005, 60_000]);
+  assert.equal(row!.ts, new Date(T0 - 60_000).toISOString());
+  const dark = projectPositionsState(published(null, { memory, markPx: null }));
+  assert.deepEqual(dark.quarantined.map(({ problem }) => problem), ["mark_unknown"]);
+  assert.deepEqual(projectPositionsState(published(legs(), { memory })).positions, [], "flat");
+});
+
 Deno.test("before the first good read nothing is called a ghost; after it a ghost covers nothing", () => {
   const memory = { holdings: { [KEY]: holding() }, registry: { [KEY]: guard() } };
   const blind = exitPipeline(published(null, { memory }));
@@ -72,6 +86,13 @@ Deno.test("before the first good read nothing is called a ghost; after it a ghos
   });
   const foreign = exitPipeline(published(legs(position())));
   assert.deepEqual([foreign.tp_sl_coverage_pct, foreign.tp_sl_missing_count], [0, 1]);
+  assert.deepEqual(
+    [foreign.unprotected_count, foreign.missing_sl_count, foreign.underwater_without_tp_sl_count],
+    [1, 1, 0],
+    "a leg that the book does not know has no stop that anybody knows of",
+  );
+  const sunk = exitPipeline(published(legs(position({ entryPx: 62_000 }))));
+  assert.equal(sunk.underwater_without_tp_sl_count, 1);
   const known = exitPipeline(published(legs(position()), { memory }));
   assert.deepEqual([known.tp_sl_coverage_pct, known.unprotected_count], [1, 0]);
 });

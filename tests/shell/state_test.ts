@@ -94,6 +94,34 @@ lane("rows are found over as many rotated files as it takes", {
     }),
 });
 
+lane("the name of a journal that was moved aside is synced before the next row", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const synced: string[] = [];
+      const { open } = Deno;
+      try {
+        Deno.open = async (path, options) => {
+          const file = await open(path, options);
+          file.sync = () => Promise.resolve(void synced.push(String(path)));
+          return file;
+        };
+        for (const durable of [true, false]) {
+          const folder = `${dir}/${durable}`;
+          await Deno.mkdir(folder);
+          await writeJournal(`${folder}/journal.jsonl`, 1, 2);
+          const journal = new Journal(`${folder}/journal.jsonl`, memoryAt(2));
+          await journal.rotate(memoryAt(2).pulse, { durable });
+          journal.close();
+          assert.equal([...Deno.readDirSync(folder)].length, 2);
+        }
+      } finally {
+        Deno.open = open;
+      }
+      assert.deepEqual(synced, [`${dir}/true`], "nothing is at stake in a replay");
+    }),
+});
+
 lane("the logs are completed from the journal after a crash, row by row", {
   needs: NEEDS,
   run: () =>
