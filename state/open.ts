@@ -16,7 +16,7 @@ import {
   type Recovered,
   type SimState,
 } from "../core/venues/sim_state.ts";
-import { readIfThere, removeTemporary, setAside, writeAtomic } from "./files.ts";
+import { isThere, readIfThere, removeTemporary, setAside, writeAtomic } from "./files.ts";
 import { type Layout, makeFolders } from "./layout.ts";
 import { memoryAtStart } from "./recovery.ts";
 import type { JournalRow } from "./journal.ts";
@@ -62,7 +62,6 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     lineage,
     feed: feed.id,
     mode: options.facts.mode,
-    form: MEMORY_FORM,
   });
   const rules = options.rulesFor(feed);
   const blank = blankMemory(lineage, feed.startMs);
@@ -140,18 +139,20 @@ type Identity = {
   readonly lineage: string;
   readonly feed: string;
   readonly mode: string;
-  /** The form of the memory that the journal's rows change. */
-  readonly form: number;
 };
+/** What is known of a directory: the form of memory that its journal's rows change as well. */
+type Claim = Identity & { readonly form: number | null };
 
 /** A data directory belongs to one mode, feed and seed for ever. Gives the form it was begun in. */
 async function claimDirectory(layout: Layout, identity: Identity): Promise<number | null> {
   const text = await readIfThere(layout.lineage);
   if (text === null) {
-    await writeAtomic(layout.lineage, `${JSON.stringify(identity)}\n`, { sync: true });
-    return identity.form;
+    const isNew = !await isThere(layout.checkpoint) && !await isThere(layout.journal);
+    const claim: Claim = { ...identity, form: isNew ? MEMORY_FORM : null };
+    await writeAtomic(layout.lineage, `${JSON.stringify(claim)}\n`, { sync: true });
+    return claim.form;
   }
-  const known = parseOrNull(text) as Partial<Identity> | null;
+  const known = parseOrNull(text) as Partial<Claim> | null;
   if (known?.lineage === identity.lineage && known.mode === identity.mode) {
     return known.form ?? null;
   }

@@ -241,8 +241,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     sim("what cannot be read is read as empty", "startup_while_down"),
     shell(
       "a corrupt file",
-      "state_test.ts",
-      "a damaged checkpoint is kept aside and the generation before is used",
+      "checkpoint_test.ts",
+      "a damaged checkpoint is moved aside, the generation before is used and stays",
     ),
   ),
   C4: sim("exits at a price of zero", "no_quotes_phantom_exits"),

@@ -107,7 +107,9 @@ const startWhileDown: Scenario = {
     }),
   },
   play: async (stage) => {
-    stage.world = (seen) => ({ ...seen, account: FAILED });
+    // Nothing answers: neither the account nor what is listed.
+    const dark = { market: () => null, mark: () => null, book: () => null };
+    stage.world = (seen) => ({ ...seen, account: FAILED, market: { ...seen.market, ...dark } });
     await stage.play(2 * MINUTE);
     stage.world = (seen) => seen;
     await stage.play(MINUTE);
@@ -122,6 +124,13 @@ const startWhileDown: Scenario = {
           JSON.stringify(memory.registry[LONG_KEY]?.levels) === JSON.stringify(LEVELS)
             ? null
             : "the levels of the earlier process are gone",
+      ),
+      firstOf(
+        down,
+        (moment) =>
+          surfacesOf(stage, moment).levels[LONG_KEY]?.stop_loss_price === LEVELS.slPx
+            ? null
+            : "the published registry has lost a leg",
       ),
       firstOf(
         down,

@@ -75,6 +75,7 @@ export function surfacesOf(stage: Stage, { memory, seen, account }: Moment) {
   return {
     positions: PROJECTIONS.positions_state(published),
     nav: PROJECTIONS.nav(published),
+    levels: PROJECTIONS.position_tp_sl(published).entries,
     attention: Object.keys(memory.attention),
   };
 }
