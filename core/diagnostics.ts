@@ -3,29 +3,27 @@
  * from signal to fill minute by minute, and the watchers that tell silence from calm.
  */
 import type { EngineEvent } from "./events.ts";
+import {
+  ENTRY_STEPS,
+  type EntryCounts,
+  type EntryStep,
+  NO_ENTRIES,
+  tallyOf,
+  type Untaken,
+} from "./tally.ts";
 import type { Dict, PositionKey } from "./types.ts";
 import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "./units.ts";
 
 export const BUCKET_MS = MS_PER_MINUTE;
 
-/** One minute of the funnel. */
-export type FunnelBucket = {
+/** One minute of the funnel: of entries, and what exits do is not in it. */
+export type FunnelBucket = EntryCounts & {
   readonly signals: number;
-  readonly orders: number;
+  /** Trades of entries. */
   readonly fills: number;
-  /** Routes that ended without any fill, and those that ended with a part. */
-  readonly failed: number;
-  readonly partial: number;
   readonly vetoes: Dict<number>;
 };
-const EMPTY_BUCKET: FunnelBucket = {
-  signals: 0,
-  orders: 0,
-  fills: 0,
-  failed: 0,
-  partial: 0,
-  vetoes: {},
-};
+const EMPTY_BUCKET: FunnelBucket = { ...NO_ENTRIES, signals: 0, fills: 0, vetoes: {} };
 
 /** Nested, so that what happens in a minute copies an hour and not a day. */
 export type Buckets = Dict<Dict<FunnelBucket>>;
@@ -33,6 +31,7 @@ export type Buckets = Dict<Dict<FunnelBucket>>;
 export type Counters = {
   readonly sinceMs: number | null;
   readonly totalSignals: number;
+  /** Routes, of entries and exits, of which the venue took an order; each once. */
   readonly totalOrders: number;
   readonly totalFills: number;
   readonly totalMakerFills: number;
@@ -46,6 +45,13 @@ export type Counters = {
   readonly lastVetoMs: number | null;
   readonly lastRouterMs: number | null;
   readonly lastExitTriggerMs: number | null;
+  /** The newest entry that every gate let through. */
+  readonly lastApprovedMs: number | null;
+  /** The oldest such entry that no order, or nothing of the router, has followed since. */
+  readonly unorderedMs: number | null;
+  readonly unroutedMs: number | null;
+  /** Routes under way of which the venue has taken no order, by the id of their wish. */
+  readonly untaken: Dict<Untaken>;
   /** Key: start of the hour, then of the minute. */
   readonly buckets: Buckets;
 };
@@ -65,6 +71,10 @@ export const EMPTY_COUNTERS: Counters = {
   lastVetoMs: null,
   lastRouterMs: null,
   lastExitTriggerMs: null,
+  lastApprovedMs: null,
+  unorderedMs: null,
+  unroutedMs: null,
+  untaken: {},
   buckets: {},
 };
 
@@ -78,103 +88,37 @@ export function countTick(
   },
 ): Counters {
   const sinceMs = counters.sinceMs ?? nowMs;
-  const tick = tallyOf(events);
+  const tick = tallyOf(events, counters.untaken);
   if (!tick.anything && signals === 0) {
     return counters.sinceMs === null ? { ...counters, sinceMs } : counters;
   }
   const at = (happened: boolean, before: number | null) => happened ? nowMs : before;
+  /** Since when something is owed: settled by what followed it, also within the tick. */
+  const owed = (before: number | null, isSettled: boolean) =>
+    isSettled ? null : before ?? at(tick.approved, null);
   const { bucket } = tick;
   const vetoCount = sum(bucket.vetoes);
   return {
     sinceMs,
     totalSignals: counters.totalSignals + signals,
-    totalOrders: counters.totalOrders + bucket.orders,
-    totalFills: counters.totalFills + bucket.fills,
-    totalMakerFills: counters.totalMakerFills + tick.makerFills,
+    totalOrders: counters.totalOrders + tick.takenCount,
+    totalFills: counters.totalFills + tick.fillsCount,
+    totalMakerFills: counters.totalMakerFills + tick.makerFillsCount,
     totalVetoes: counters.totalVetoes + vetoCount,
     totalExitRefusals: counters.totalExitRefusals + tick.exitRefusals,
     byReason: addAll(counters.byReason, bucket.vetoes),
     exitsByReason: addAll(counters.exitsByReason, tick.exits),
     lastSignalMs: at(signals > 0, counters.lastSignalMs),
-    lastOrderMs: at(bucket.orders > 0, counters.lastOrderMs),
+    lastOrderMs: at(tick.takenCount > 0, counters.lastOrderMs),
     lastVetoMs: at(vetoCount > 0, counters.lastVetoMs),
     lastRouterMs: at(tick.routed, counters.lastRouterMs),
     lastExitTriggerMs: at(tick.triggered, counters.lastExitTriggerMs),
+    lastApprovedMs: at(tick.approved, counters.lastApprovedMs),
+    unorderedMs: owed(counters.unorderedMs, tick.takenCount > 0),
+    unroutedMs: owed(counters.unroutedMs, tick.routed),
+    untaken: tick.untaken,
     buckets: intoBucket(counters.buckets, { ...bucket, signals }, nowMs),
   };
-}
-
-type Tally = {
-  bucket: {
-    orders: number;
-    fills: number;
-    failed: number;
-    partial: number;
-    vetoes: Record<string, number>;
-  };
-  makerFills: number;
-  exits: Record<string, number>;
-  exitRefusals: number;
-  routed: boolean;
-  triggered: boolean;
-  anything: boolean;
-};
-
-function tallyOf(events: readonly EngineEvent[]): Tally {
-  const bucket: Tally["bucket"] = { orders: 0, fills: 0, failed: 0, partial: 0, vetoes: {} };
-  const tally: Tally = {
-    bucket,
-    makerFills: 0,
-    exits: {},
-    exitRefusals: 0,
-    routed: false,
-    triggered: false,
-    anything: false,
-  };
-  for (const event of events) {
-    const counted = countEvent(tally, event);
-    tally.anything ||= counted;
-  }
-  return tally;
-}
-
-/** Counts one event; false for a kind that no counter is about. */
-function countEvent(tally: Tally, event: EngineEvent): boolean {
-  const { bucket } = tally;
-  switch (event.kind) {
-    case "veto":
-      bucket.vetoes[event.reason] = (bucket.vetoes[event.reason] ?? 0) + 1;
-      return true;
-    case "order_attempt":
-      bucket.orders += 1;
-      return true;
-    case "order_fill":
-      bucket.fills += 1;
-      if (event.maker) tally.makerFills += 1;
-      tally.routed = true;
-      return true;
-    case "route_end":
-      if (event.filledLots === 0) bucket.failed += 1;
-      else if (event.status === "PARTIALLY_FILLED") bucket.partial += 1;
-      tally.routed = true;
-      return true;
-    case "order_submit":
-    case "order_cancel":
-      tally.routed = true;
-      return true;
-    case "order_reject":
-      if (event.effect !== "close" || event.intentId === null) return false;
-      tally.exitRefusals += 1;
-      return true;
-    case "exit_trigger":
-      tally.triggered = true;
-      return true;
-    case "episode_end":
-      tally.exits[event.exitReason] = (tally.exits[event.exitReason] ?? 0) + 1;
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** Adds to the minute of `nowMs`; hours older than a day go. */
@@ -183,12 +127,8 @@ export function intoBucket(
   added: FunnelBucket,
   nowMs: number,
 ): Buckets {
-  if (
-    added.signals + added.orders + added.fills + added.failed + added.partial +
-        sum(added.vetoes) === 0
-  ) {
-    return buckets;
-  }
+  const stepsCount = ENTRY_STEPS.reduce((total, step) => total + added[step], 0);
+  if (added.signals + added.fills + stepsCount + sum(added.vetoes) === 0) return buckets;
   const hour = startOf(nowMs, MS_PER_HOUR);
   const minute = startOf(nowMs, BUCKET_MS);
   const before = buckets[hour];
@@ -214,12 +154,12 @@ export function bucketAt(
 }
 
 function join(one: FunnelBucket, other: FunnelBucket): FunnelBucket {
+  const entries = { ...NO_ENTRIES } as Record<EntryStep, number>;
+  for (const step of ENTRY_STEPS) entries[step] = one[step] + other[step];
   return {
+    ...entries,
     signals: one.signals + other.signals,
-    orders: one.orders + other.orders,
     fills: one.fills + other.fills,
-    failed: one.failed + other.failed,
-    partial: one.partial + other.partial,
     vetoes: addAll(one.vetoes, other.vetoes),
   };
 }
@@ -256,10 +196,8 @@ export function funnelOf(
     const bucket = bucketAt(counters, fromMs);
     if (bucket === null) continue;
     total.signals += bucket.signals;
-    total.orders += bucket.orders;
     total.fills += bucket.fills;
-    total.failed += bucket.failed;
-    total.partial += bucket.partial;
+    for (const step of ENTRY_STEPS) total[step] += bucket[step];
     for (const reason in bucket.vetoes) {
       vetoes[reason] = (vetoes[reason] ?? 0) + bucket.vetoes[reason]!;
     }

@@ -23,7 +23,7 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   ],
   [/^core\/(nav|transfers|drawdown|regimes|sizing|universe)\.ts$/, 1],
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
-  [/^core\/(rules|past|diagnostics|memory|screener)\.ts$/, 2],
+  [/^core\/(rules|past|diagnostics|tally|memory|screener)\.ts$/, 2],
   [
     /^core\/(work|world|operator|absorb|reading|upkeep|attention|protect|seek|routes|routing|scoring|flips|feasible|strangers|phase|leaving|wake|dead_man|decisions|cash|closes)\.ts$/,
     3,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { attentionOf } from "../../core/attention.ts";
 import { type Attention, BUCKET_MS, bucketAt, funnelOf } from "../../core/diagnostics.ts";
+import { failedCount } from "../../core/tally.ts";
 import { START_PHASES } from "../../core/memory.ts";
 import { MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
@@ -22,6 +23,7 @@ import {
 /** A column of the heat map. */
 const HEAT_MS = 5 * MS_PER_MINUTE;
 
+/** Entries on their way; `fills` are trades of theirs, and nothing came of `failed`. */
 const Funnel = z.strictObject({
   signals: count,
   vetoed: count,
@@ -258,7 +260,7 @@ function vetoCounters(published: Published) {
         scored_out: 0,
         orders: funnel.orders,
         fills: funnel.fills,
-        failed: funnel.failed,
+        failed: failedCount(funnel),
       },
     },
     heat: heatOf({ counters, nowMs: pulse.nowMs }),

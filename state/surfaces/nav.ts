@@ -1,6 +1,7 @@
 /** `nav.json`: net asset value, where it comes from, and assets under management. */
 import { z } from "zod";
 import { BUCKET_MS, type Counters, funnelOf } from "../../core/diagnostics.ts";
+import type { Memory } from "../../core/memory.ts";
 import { viewAccount } from "../../core/nav.ts";
 import { remembered } from "../../core/remember.ts";
 import type { Ticker } from "../../core/types.ts";
@@ -39,18 +40,31 @@ export const Aum = z.strictObject({
   partial: z.boolean(),
 });
 
+/**
+ * Entries of the last day, each once: attempted = vetoed + submitted + abandoned + waiting, and
+ * submitted = filled + partially_filled + unfilled + rejected + what still works.
+ */
 const ExecStats = z.strictObject({
   window_s: z.number().positive(),
   from_ts: isoTime,
   attempted: count,
   vetoed: count,
+  /** An order of it was sent to the venue. */
   submitted: count,
   filled: count,
+  /** It ended with a part; what was filled whole is not in here. */
   partially_filled: count,
+  /** It ended with nothing: the venue had taken an order, had taken none, was sent none. */
+  unfilled: count,
   rejected: count,
+  abandoned: count,
+  /** At this moment: entries of which nothing was sent yet, and orders of unknown outcome. */
+  waiting: count,
   unknown: count,
+  /** Filled whole, of what was submitted. */
   fill_rate: fraction,
   top_vetoes: z.array(z.strictObject({ reason: z.string(), count })),
+  /** In engine time: this tick, and the tick that the mirror has copied. */
   last_heartbeats: z.strictObject({ executor: maybeTime, mirror: maybeTime }),
 });
 
@@ -179,26 +193,41 @@ const dayFunnel = remembered((counters: Counters, bucket: number) =>
 );
 
 function execStats(published: Published): z.output<typeof ExecStats> {
-  const { memory } = published;
+  const { memory, loop } = published;
   const { nowMs } = memory.pulse;
   const day = dayFunnel(memory.counters, Math.floor(nowMs / BUCKET_MS));
   const vetoes = Object.entries(day.vetoes);
-  const vetoed = vetoes.reduce((sum, [, n]) => sum + n, 0);
-  const filled = Math.max(0, day.orders - day.failed);
-  const unknown = Object.values(memory.orders).filter(({ state }) => state === "unknown").length;
   return {
     window_s: MS_PER_DAY / MS_PER_SECOND,
     from_ts: windowFrom(published, MS_PER_DAY),
     attempted: day.signals,
-    vetoed,
-    submitted: day.orders,
-    filled,
+    vetoed: vetoes.reduce((sum, [, n]) => sum + n, 0),
+    submitted: day.submitted,
+    filled: day.filled,
     partially_filled: day.partial,
-    rejected: day.failed,
-    unknown,
-    fill_rate: day.orders === 0 ? null : Math.min(1, filled / day.orders),
+    unfilled: day.unfilled,
+    rejected: day.rejected,
+    abandoned: day.abandoned,
+    waiting: waitingCount(memory),
+    unknown:
+      Object.values(memory.orders).filter(({ state, effect }) =>
+        state === "unknown" && effect === "open"
+      ).length,
+    // What was submitted before the window may have ended in it.
+    fill_rate: day.submitted === 0 ? null : Math.min(1, day.filled / day.submitted),
     top_vetoes: vetoes.toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, 5)
       .map(([reason, n]) => ({ reason, count: n })),
-    last_heartbeats: { executor: iso(nowMs), mirror: null },
+    last_heartbeats: {
+      executor: iso(nowMs),
+      mirror: loop.surfaces.nav_state?.updated_ts ?? null,
+    },
   };
+}
+
+/** Entries that wait for a leg to go, or whose route has sent nothing yet. */
+function waitingCount({ flips, routes, counters }: Memory): number {
+  const begun = Object.values(routes).filter(({ effect, intentId }) =>
+    effect === "open" && counters.untaken[intentId] === "begun"
+  );
+  return Object.keys(flips).length + begun.length;
 }

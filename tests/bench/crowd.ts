@@ -186,5 +186,6 @@ function closeOf(ticker: Ticker, i: number, nowMs: number): Close {
 function bucketOf(i: number): FunnelBucket {
   const reasons = [...VETO_REASONS].slice(0, 8);
   const vetoes = Object.fromEntries(reasons.map((reason, j) => [reason, (i + j) % 9]));
-  return { signals: 20, orders: 5, fills: 9, failed: 1, partial: 1, vetoes };
+  const ends = { filled: 3, partial: 1, unfilled: 1, rejected: 0, abandoned: 0 };
+  return { signals: 20, submitted: 5, orders: 5, fills: 9, ...ends, vetoes };
 }

@@ -45,8 +45,12 @@ function bucket({ upTo }: Draw): FunnelBucket {
     signals: upTo(3),
     orders: upTo(3),
     fills: upTo(9),
-    failed: upTo(9),
+    submitted: upTo(3),
+    filled: upTo(9),
     partial: upTo(9),
+    unfilled: upTo(9),
+    rejected: upTo(9),
+    abandoned: upTo(9),
     vetoes: upTo(1) === 0 ? {} : { nav_stale: upTo(9), already_in_trade: upTo(2) },
   };
 }
