@@ -56,10 +56,17 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
   ),
   A6: sim("book and venue differ", "lists_agree_with_the_exchange", "manual_close_leaves_nothing"),
-  A7: unit(
-    "intents below the smallest order idle",
-    "orders_test.ts",
-    "an entry is planned in whole lots and ticks or refused by name",
+  A7: both(
+    unit(
+      "entries are approved, no order follows, and nobody says so",
+      "liveness_test.ts",
+      "each watcher tells silence from calm",
+    ),
+    unit(
+      "and what is below the smallest order is refused by name",
+      "orders_test.ts",
+      "an entry is planned in whole lots and ticks or refused by name",
+    ),
   ),
   A8: sim("NAV jumps", "nav_jump"),
   A9: unit(

@@ -1,10 +1,13 @@
 /** The block `liveness` of `diagnostics.json`: whether each part still does its work. */
 import { z } from "zod";
 import { watch, type WatcherState } from "../../core/diagnostics.ts";
+import { remembered } from "../../core/remember.ts";
 import { lateScanMs } from "../../core/rules.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { type Published, seconds } from "./surface.ts";
 
+/** An entry that passed every gate has an order well within this time, if it ever has one. */
+const ANSWER_MS = MS_PER_MINUTE;
 /** Positions that were not read for as long are not known. */
 const POSITIONS_LIMIT_MS = MS_PER_MINUTE;
 
@@ -28,45 +31,78 @@ export const Liveness = z.strictObject({
   states: z.record(z.string(), z.enum(["ok", "idle", "warming", "quiet", "never", "off"])),
 });
 
-export function liveness({ memory, rules, run }: Published) {
-  const { counters, pulse, operator } = memory;
-  const { liveness: limits } = rules.loop;
+const WATCHERS = ["signals", "orders", "exits", "router", "positions", "nav"] as const;
+export type WatcherName = (typeof WATCHERS)[number];
+
+/** What a watcher waits for: when it came last, how long it may stay away, and whether it is due. */
+type Awaited = {
+  readonly lastMs: number | null;
+  readonly limitMs: number;
+  readonly expected: boolean;
+};
+
+function awaited({ memory, rules }: Published): Readonly<Record<WatcherName, Awaited>> {
+  const { counters, pulse, operator, nav, holdings } = memory;
+  const { signalsMs, ordersMs, exitsMs, routerMs } = rules.loop.liveness;
   const running = operator.state === "RUNNING";
-  const held = Object.keys(memory.holdings).length > 0;
-  const scanLimitMs = lateScanMs(rules).warnMs;
-  const approved = counters.lastOrderMs !== null &&
-    pulse.nowMs - counters.lastOrderMs <= limits.ordersMs;
-  const look = (lastMs: number | null, limitMs: number, expected: boolean) =>
-    watch({
-      lastMs,
-      nowMs: pulse.nowMs,
-      limitMs: limits.enabled ? limitMs : 0,
-      startedMs: run.startedMs,
-      expected,
-    });
-  const signals = look(counters.lastSignalMs, limits.signalsMs, running);
-  const orders = look(counters.lastOrderMs, limits.ordersMs, running && approved);
-  const exits = look(pulse.scanMs, held ? scanLimitMs : limits.exitsMs, held);
-  const router = look(counters.lastRouterMs, limits.routerMs, running && approved);
-  // What the account shows is read on every tick, whoever trades.
-  const positions = look(pulse.accountMs, POSITIONS_LIMIT_MS, true);
-  const nav = look(memory.nav.level?.atMs ?? null, rules.nav.freshMs, true);
-  const isIdle = (state: WatcherState) => state === "idle" || state === "never";
-  const inSeconds = (ms: number | null) => ms === null ? null : ms / MS_PER_SECOND;
-  const missing: Record<string, boolean> = {};
-  if (counters.lastSignalMs === null) missing.signals = true;
-  if (counters.lastOrderMs === null) missing.orders = true;
-  if (pulse.scanMs === null) missing.exits = true;
-  if (counters.lastRouterMs === null) missing.router = true;
-  if (pulse.accountMs === null) missing.positions = true;
-  if (memory.nav.level === null) missing.nav = true;
+  const held = Object.keys(holdings).length > 0;
+  /** True where an entry that passed every gate within the limit has gone unanswered. */
+  const isOwed = (sinceMs: number | null, limitMs: number) =>
+    running && sinceMs !== null && pulse.nowMs - sinceMs >= ANSWER_MS &&
+    counters.lastApprovedMs !== null && pulse.nowMs - counters.lastApprovedMs <= limitMs;
   return {
-    idle_signals: isIdle(signals.state),
-    idle_orders: isIdle(orders.state),
-    idle_exits: isIdle(exits.state),
-    idle_router: isIdle(router.state),
-    idle_positions: isIdle(positions.state),
-    idle_nav: isIdle(nav.state),
+    signals: { lastMs: counters.lastSignalMs, limitMs: signalsMs, expected: running },
+    orders: {
+      lastMs: counters.lastOrderMs,
+      limitMs: ordersMs,
+      expected: isOwed(counters.unorderedMs, ordersMs),
+    },
+    exits: {
+      lastMs: pulse.scanMs,
+      limitMs: held ? lateScanMs(rules).warnMs : exitsMs,
+      expected: held,
+    },
+    router: {
+      lastMs: counters.lastRouterMs,
+      limitMs: routerMs,
+      expected: isOwed(counters.unroutedMs, routerMs),
+    },
+    // What the account shows is read on every tick, whoever trades.
+    positions: { lastMs: pulse.accountMs, limitMs: POSITIONS_LIMIT_MS, expected: true },
+    nav: { lastMs: nav.level?.atMs ?? null, limitMs: rules.nav.freshMs, expected: true },
+  };
+}
+
+export type Watched = Readonly<
+  Record<WatcherName, Awaited & { readonly state: WatcherState; readonly idleMs: number | null }>
+>;
+
+/** Every watcher with what it saw; once per reading. */
+export const watched = remembered((published: Published): Watched => {
+  const { memory: { pulse: { nowMs } }, rules, run: { startedMs } } = published;
+  const { enabled } = rules.loop.liveness;
+  return each(awaited(published), (one) => {
+    const limitMs = enabled ? one.limitMs : 0;
+    return { ...one, ...watch({ ...one, limitMs, nowMs, startedMs }) };
+  });
+});
+
+/** True where something should have come and did not. */
+export function isIdle({ state }: { readonly state: WatcherState }): boolean {
+  return state === "idle" || state === "never";
+}
+
+export function liveness(published: Published) {
+  const all = watched(published);
+  const { signals, orders, exits, router, positions, nav } = all;
+  const inSeconds = (ms: number | null) => ms === null ? null : ms / MS_PER_SECOND;
+  return {
+    idle_signals: isIdle(signals),
+    idle_orders: isIdle(orders),
+    idle_exits: isIdle(exits),
+    idle_router: isIdle(router),
+    idle_positions: isIdle(positions),
+    idle_nav: isIdle(nav),
     details: {
       signals_idle_seconds: inSeconds(signals.idleMs),
       orders_idle_seconds: inSeconds(orders.idleMs),
@@ -75,22 +111,20 @@ export function liveness({ memory, rules, run }: Published) {
       positions_idle_seconds: inSeconds(positions.idleMs),
       nav_idle_seconds: inSeconds(nav.idleMs),
     },
-    missing,
-    limits: {
-      signals: limits.signalsMs / MS_PER_SECOND,
-      orders: limits.ordersMs / MS_PER_SECOND,
-      exits: (held ? scanLimitMs : limits.exitsMs) / MS_PER_SECOND,
-      router: limits.routerMs / MS_PER_SECOND,
-      positions: POSITIONS_LIMIT_MS / MS_PER_SECOND,
-      nav: rules.nav.freshMs / MS_PER_SECOND,
-    },
-    states: {
-      signals: signals.state,
-      orders: orders.state,
-      exits: exits.state,
-      router: router.state,
-      positions: positions.state,
-      nav: nav.state,
-    },
+    missing: Object.fromEntries(
+      WATCHERS.filter((name) => all[name].lastMs === null).map((name) => [name, true]),
+    ),
+    limits: each(all, ({ limitMs }) => limitMs / MS_PER_SECOND),
+    states: each(all, ({ state }) => state),
   };
+}
+
+function each<T, U>(
+  all: Readonly<Record<WatcherName, T>>,
+  of: (one: T) => U,
+): Record<WatcherName, U> {
+  return Object.fromEntries(WATCHERS.map((name) => [name, of(all[name])])) as Record<
+    WatcherName,
+    U
+  >;
 }
