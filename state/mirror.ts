@@ -3,9 +3,9 @@
  * `nav_state` and nothing else, never asks the venue and has no opinion about the peak.
  */
 import { MS_PER_SECOND } from "../core/units.ts";
+import type { NavPoint } from "./nav_series.ts";
 import type { Store, Writer } from "./store.ts";
 import type { Body, Payload } from "./surfaces/mod.ts";
-import { SERIES_MAX } from "./surfaces/nav_state.ts";
 import { iso } from "./surfaces/surface.ts";
 
 /** NAV older than this many freshness limits makes the copy stale. */
@@ -15,22 +15,38 @@ export type Sources = {
   readonly nav: Payload<"nav"> | undefined;
   readonly risk: Payload<"risk_snapshot"> | undefined;
   readonly positions: Payload<"positions_state"> | undefined;
+  /** The history of NAV, spaced evenly, oldest first. */
+  readonly history: readonly NavPoint[];
 };
+
+/** A source that is older than what was copied before: a clock or a backup was put back. */
+export type Regression = { readonly fromTs: string; readonly toTs: string };
+
+/** How far the source went back; null where it did not. */
+export function regressionOf(
+  nav: Payload<"nav"> | undefined,
+  before: Payload<"nav_state"> | undefined,
+): Regression | null {
+  if (nav === undefined || before === undefined || nav.updated_ts >= before.updated_ts) return null;
+  return { fromTs: before.updated_ts, toTs: nav.updated_ts };
+}
 
 /** The next copy from the sources and the copy before; pure. */
 export function mirrorNav(
-  { nav, risk, positions }: Sources,
+  { nav, risk, positions, history }: Sources,
   before: Payload<"nav_state"> | undefined,
   { mirrorSeq, wallMs }: { mirrorSeq: number; wallMs: number },
 ): Body<"nav_state"> | null {
-  const regressed = before !== undefined && nav !== undefined && nav.updated_ts < before.updated_ts;
-  if (nav === undefined || regressed) {
-    if (before === undefined) return null;
-    return { ...bodyOf(before), mirrored_ts: iso(wallMs), mirror_seq: mirrorSeq, lkg: true };
-  }
   const freshS = risk?.nav_health.threshold_s ?? null;
+  const isStale = (age: number | null) =>
+    age === null || freshS === null || age > STALE_FACTOR * freshS;
+  if (nav === undefined || regressionOf(nav, before) !== null) {
+    if (before === undefined) return null;
+    const age = agedBy(before, wallMs);
+    const told = { mirrored_ts: iso(wallMs), mirror_seq: mirrorSeq, age_s: age };
+    return { ...bodyOf(before), ...told, stale: isStale(age), lkg: true };
+  }
   const age = nav.nav_age_s;
-  const series = extend(before?.series ?? [], nav);
   const gross = positions?.positions.map(({ notional }) => notional) ?? null;
   const net = positions?.positions.map(({ notional, side }) =>
     side === "LONG" ? notional : -notional
@@ -42,7 +58,7 @@ export function mirrorNav(
     source_seq: nav.seq,
     source_run_id: nav.run_id,
     age_s: age,
-    stale: age === null || freshS === null || age > STALE_FACTOR * freshS,
+    stale: isStale(age),
     lkg: nav.anomaly !== null,
     nav: nav.nav,
     nav_usd: nav.nav,
@@ -57,56 +73,56 @@ export function mirrorNav(
     net_exposure: net === undefined ? null : sum(net),
     largest_position_value: gross === null ? null : Math.max(0, ...gross),
     aum: nav.aum,
-    series,
+    series: withPresent(history, nav),
   };
 }
 
-type Series = Payload<"nav_state">["series"];
+/** How old the values of a copy are by now: its source's clock is not seen, so the machine's counts. */
+function agedBy(
+  { age_s, mirrored_ts, speed }: Payload<"nav_state">,
+  wallMs: number,
+): number | null {
+  if (age_s === null) return null;
+  const wallS = Math.max(0, wallMs - Date.parse(mirrored_ts)) / MS_PER_SECOND;
+  return age_s + wallS * (speed || 1);
+}
 
-/** Adds the newest point; beyond the maximum half of them go, so the whole span stays. */
-function extend(series: Series, nav: Payload<"nav">): Series {
-  if (nav.nav === null || nav.nav_ts === null) return series;
-  const last = series.at(-1);
-  if (last !== undefined && last.t >= nav.nav_ts) return series;
-  const point = {
-    t: nav.nav_ts,
-    nav: nav.nav,
-    total_equity: nav.nav,
-    unrealized_pnl: nav.unrealized_pnl_usd,
-  };
-  const next = [...series, point];
-  return next.length <= SERIES_MAX ? next : thinned(next);
+/** The history up to the present point; unknown is no point of the curve. */
+function withPresent(
+  history: readonly NavPoint[],
+  { nav, nav_ts, unrealized_pnl_usd }: Payload<"nav">,
+): NavPoint[] {
+  if (nav === null || nav_ts === null) return [...history];
+  const earlier = history.filter(({ t }) => t < nav_ts);
+  return [...earlier, { t: nav_ts, nav, total_equity: nav, unrealized_pnl: unrealized_pnl_usd }];
 }
 
 /**
- * At most half as many points: the first of each cell of time, and the newest. Cells are twice as
- * long every time they grow, so what has been thinned before falls into them evenly.
+ * Copies on a timer of its own, and when the source has moved by as much in its own time; a failure
+ * here cannot touch the executor.
  */
-function thinned(series: Series): Series {
-  const timeOf = ({ t }: Series[number]) => Date.parse(t);
-  const last = series.at(-1)!;
-  const wantedMs = (timeOf(last) - timeOf(series[0]!)) / (SERIES_MAX / 2);
-  const cellMs = MS_PER_SECOND * 2 ** Math.ceil(Math.log2(Math.max(1, wantedMs / MS_PER_SECOND)));
-  const cellOf = (point: Series[number]) => Math.floor(timeOf(point) / cellMs);
-  return series.filter((point, i) =>
-    point === last || i === 0 || cellOf(point) !== cellOf(series[i - 1]!)
-  );
-}
-
-/** Copies on a timer of its own; a failure here cannot touch the executor. */
 export class Mirror {
   readonly #store: Store;
+  readonly #historyOf: () => readonly NavPoint[];
   readonly #writer: Writer<"mirror">;
   readonly #onWrite: () => void;
   readonly #onError: (message: string) => void;
   #seq = 0;
   #timer: ReturnType<typeof setInterval> | null = null;
+  #stop: () => void = () => {};
+  /** The source's time when it was last looked at. */
+  #seenMs: number | null = null;
 
   constructor(
     store: Store,
-    { onWrite, onError }: { onWrite: () => void; onError: (message: string) => void },
+    { historyOf, onWrite, onError }: {
+      historyOf: () => readonly NavPoint[];
+      onWrite: () => void;
+      onError: (message: string) => void;
+    },
   ) {
     this.#store = store;
+    this.#historyOf = historyOf;
     this.#writer = store.claim("mirror");
     this.#onWrite = onWrite;
     this.#onError = onError;
@@ -120,16 +136,25 @@ export class Mirror {
     this.#writer.put("nav_state", envelope, bodyOf(before));
   }
 
-  /** The first copy as soon as there is something to copy, then one every period. */
+  /** The first copy as soon as there is something to copy, then one every period of either clock. */
   start(periodMs: number): void {
-    const stop = this.#store.onChange(() => {
-      stop();
+    this.#stop = this.#store.onChange(() => {
+      const nav = this.#store.get("nav");
+      if (nav === undefined) return;
+      const atMs = Date.parse(nav.updated_ts);
+      if (this.#seenMs !== null && Math.abs(atMs - this.#seenMs) < periodMs) return;
       this.#copyOrTell();
     });
     this.#timer = setInterval(() => this.#copyOrTell(), periodMs);
   }
 
+  /** Set where the source went back behind what has been copied, for as long as it is there. */
+  get regression(): Regression | null {
+    return regressionOf(this.#store.get("nav"), this.#store.get("nav_state"));
+  }
+
   stop(): void {
+    this.#stop();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
   }
@@ -149,7 +174,9 @@ export class Mirror {
       nav,
       risk: this.#store.get("risk_snapshot"),
       positions: this.#store.get("positions_state"),
+      history: this.#historyOf(),
     };
+    this.#seenMs = nav === undefined ? null : Date.parse(nav.updated_ts);
     this.#seq += 1;
     const wallMs = Date.now();
     const body = mirrorNav(sources, before, { mirrorSeq: this.#seq, wallMs });

@@ -76,14 +76,22 @@ export function thinned(
 export class NavHistory {
   readonly #folder: string;
   readonly #onError: (message: string) => void;
+  readonly #onRow: (row: NavRow) => void;
   #file: LineFile | null = null;
   #day: string | null = null;
   #minute: number | null = null;
   #thinning: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, { onError }: { onError: (message: string) => void }) {
+  constructor(
+    folder: string,
+    { onError, onRow = () => {} }: {
+      onError: (message: string) => void;
+      onRow?: (row: NavRow) => void;
+    },
+  ) {
     this.#folder = folder;
     this.#onError = onError;
+    this.#onRow = onRow;
   }
 
   /** Adds a point where the minute is a new one. */
@@ -92,8 +100,10 @@ export class NavHistory {
     const minute = Math.floor(nowMs / MS_PER_MINUTE);
     if (minute === this.#minute) return;
     this.#minute = minute;
+    const row = navRow(memory, view);
+    this.#onRow(row);
     this.#turn(nowMs);
-    this.#file?.append([JSON.stringify(navRow(memory, view))]);
+    this.#file?.append([JSON.stringify(row)]);
   }
 
   async close(): Promise<void> {
@@ -133,7 +143,8 @@ async function thinFile(path: string, ageDays: number): Promise<void> {
   await writeAtomic(path, kept.map((row) => `${JSON.stringify(row)}\n`).join(""), { sync: true });
 }
 
-function rowOrNull(line: string): NavRow | null {
+/** The row that a line tells; null where it tells none. */
+export function rowOrNull(line: string): NavRow | null {
   try {
     return JSON.parse(line) as NavRow;
   } catch {

@@ -31,6 +31,7 @@ import type { MarketView, Observation } from "../core/ports.ts";
 import type { Ticker } from "../core/types.ts";
 import { wakeOf } from "../core/wake.ts";
 import { NavHistory } from "./nav_history.ts";
+import { NavSeries } from "./nav_series.ts";
 import { Telemetry } from "./telemetry.ts";
 import { VenueLedger } from "./venue_ledger.ts";
 
@@ -209,8 +210,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
 
   const store = new Store();
   const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
-  const mirror = new Mirror(store, { onWrite: () => flusher.request(), onError });
-  if (opened.navState !== null) mirror.remember(opened.navState);
+  const { mirror, curve } = await openMirror(layout, opened, { store, flusher, onError });
   const onFault = (fault: Fault) => {
     publisher.noteFault(fault);
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
@@ -229,7 +229,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     journal,
     telemetry,
     tornFiles: torn.map(({ path }) => path),
-    history: new NavHistory(layout.execution, { onError }),
+    history: new NavHistory(layout.execution, { onError, onRow: (row) => curve.add(row) }),
     checkpointPath: layout.checkpoint,
     run: facts,
     treasury,
@@ -250,6 +250,24 @@ async function wire(options: SessionOptions): Promise<Parts> {
   });
   const recorder = await openRecorder(options, { feed, memory, protectOnly });
   return { ...opened, facts, store, engine, venue, ledger, mirror, publisher, recorder };
+}
+
+/** The mirror with the curve it shows, taken up where an earlier process left them. */
+async function openMirror(
+  { execution }: Layout,
+  { navState }: Opened,
+  { store, flusher, onError }: {
+    store: Store;
+    flusher: Flusher;
+    onError: (message: string) => void;
+  },
+): Promise<{ mirror: Mirror; curve: NavSeries }> {
+  const curve = new NavSeries();
+  await curve.seed(execution);
+  const historyOf = () => curve.points;
+  const mirror = new Mirror(store, { historyOf, onWrite: () => flusher.request(), onError });
+  if (navState !== null) mirror.remember(navState);
+  return { mirror, curve };
 }
 
 async function openRecorder(

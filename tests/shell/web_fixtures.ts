@@ -145,7 +145,7 @@ function project(published: Published): Payloads {
   ) as unknown as Payloads;
   const { nav, risk_snapshot: risk, positions_state: positions } = all;
   const clock = { mirrorSeq: 1, wallMs: NOW_MS };
-  const copy = mirrorNav({ nav, risk, positions }, undefined, clock)!;
+  const copy = mirrorNav({ nav, risk, positions, history: [] }, undefined, clock)!;
   return { ...all, nav_state: { ...envelope, writer: "mirror", ...copy } };
 }
 
