@@ -262,7 +262,21 @@ export type AccountItem =
   | "cvar_breach"
   | "risk_halted"
   | "risk_defensive"
-  | "risk_warn";
+  | "risk_warn"
+  | "veto_storm"
+  | "router_weak"
+  | "idle_signals"
+  | "idle_orders"
+  | "idle_exits"
+  | "idle_router"
+  | "surface_stale"
+  | "surface_cross"
+  | "nonfinite_dropped"
+  | "invalid_events"
+  | "nav_regressed"
+  | "torn_files"
+  | "restarted"
+  | "treasury_stale";
 
 /** What can be wrong with one leg. */
 export type LegItem =

@@ -6,7 +6,7 @@ import { MS_PER_SECOND } from "../core/units.ts";
 import type { NavPoint } from "./nav_series.ts";
 import type { Store, Writer } from "./store.ts";
 import type { Body, Payload } from "./surfaces/mod.ts";
-import { iso } from "./surfaces/surface.ts";
+import { iso, type Regression } from "./surfaces/surface.ts";
 
 /** NAV older than this many freshness limits makes the copy stale. */
 const STALE_FACTOR = 3;
@@ -18,9 +18,6 @@ export type Sources = {
   /** The history of NAV, spaced evenly, oldest first. */
   readonly history: readonly NavPoint[];
 };
-
-/** A source that is older than what was copied before: a clock or a backup was put back. */
-export type Regression = { readonly fromTs: string; readonly toTs: string };
 
 /** How far the source went back; null where it did not. */
 export function regressionOf(

@@ -242,12 +242,14 @@ export class Publisher implements Sink {
   }
 
   #loopFacts(): LoopFacts {
-    const { telemetry, stopRequested } = this.#options;
+    const { telemetry, mirror, stopRequested } = this.#options;
     return {
       ...this.#loop.figures(this.#options.engine.memory.pulse.nowMs),
       faults: [...this.#faults.values()],
       surfaces: this.#surfaceFacts(),
       nonfiniteCount: this.#showing.nonfiniteCount,
+      showing: this.#showing.facts,
+      regression: mirror.regression,
       tornFiles: this.#options.tornFiles,
       invalidRowsCount: telemetry.invalidRowsCount,
       stopRequested: stopRequested(),

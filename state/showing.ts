@@ -3,8 +3,12 @@
  * be made keeps its last text and is told about, the others go on. `diagnostics` comes last, so that
  * it can say what became of all the others.
  */
+import { sinceWhen } from "../core/diagnostics.ts";
+import type { Dict } from "../core/types.ts";
+import { MS_PER_MINUTE } from "../core/units.ts";
 import { encode } from "./encode.ts";
 import type { Store, Writer } from "./store.ts";
+import { shellItems } from "./surfaces/attention.ts";
 import { disagreements } from "./surfaces/agreement.ts";
 import {
   type Body,
@@ -14,8 +18,7 @@ import {
   PROJECTIONS,
   SURFACES,
 } from "./surfaces/mod.ts";
-import type { Envelope, LoopFacts, Published } from "./surfaces/surface.ts";
-import { MS_PER_MINUTE } from "../core/units.ts";
+import type { Envelope, LoopFacts, Published, ShowingFacts } from "./surfaces/surface.ts";
 
 /** Intel surfaces are remade this often in engine time, one of them in one publish. */
 const INTEL_MS = 10 * MS_PER_MINUTE;
@@ -33,6 +36,8 @@ export class Showing {
   readonly #errors = new Map<Made, string>();
   readonly #told = new Map<Made, string>();
   readonly #dropped = new Map<Made, number>();
+  #contradictions: readonly string[] = [];
+  #sinceMs: Dict<number> = {};
 
   constructor(store: Store, { onFault }: { onFault: (message: string) => void }) {
     this.#store = store;
@@ -43,6 +48,15 @@ export class Showing {
   /** Surfaces that could not be made when they were last tried, with the reason. */
   get errors(): ReadonlyMap<Made, string> {
     return this.#errors;
+  }
+
+  /** How the last show went; the next `diagnostics` tells. */
+  get facts(): ShowingFacts {
+    return {
+      unmade: [...this.#errors],
+      contradictions: this.#contradictions,
+      sinceMs: this.#sinceMs,
+    };
   }
 
   /** Figures in what the store holds now that were no finite number. */
@@ -68,9 +82,11 @@ export class Showing {
     for (const name of this.#due(reading.memory.pulse.nowMs, all)) {
       this.#put(name, envelope, published);
     }
-    this.#put(LAST, envelope, { ...published, loop: loopFacts() });
+    const afterwards = { ...published, loop: loopFacts() };
+    this.#put(LAST, envelope, afterwards);
     this.#compare();
     this.#writer.commit();
+    this.#date(afterwards);
   }
 
   /**
@@ -117,7 +133,14 @@ export class Showing {
     const told = Object.fromEntries(
       COMPARED.map((name) => [name, this.#store.get(name)]),
     );
-    for (const message of disagreements(told)) this.#onFault(message);
+    this.#contradictions = disagreements(told);
+    for (const message of this.#contradictions) this.#onFault(message);
+  }
+
+  /** Keeps since when the items that were just told have been true. */
+  #date(published: Published): void {
+    const { nowMs } = published.memory.pulse;
+    this.#sinceMs = sinceWhen(this.#sinceMs, shellItems(published), nowMs);
   }
 }
 

@@ -5,6 +5,7 @@ import { type Attention, BUCKET_MS, bucketAt, funnelOf } from "../../core/diagno
 import { failedCount } from "../../core/tally.ts";
 import { START_PHASES } from "../../core/memory.ts";
 import { MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
+import { shellItems } from "./attention.ts";
 import { ExitPipeline, exitPipeline } from "./exit_pipeline.ts";
 import { Liveness, liveness } from "./liveness.ts";
 import {
@@ -186,6 +187,8 @@ export function projectDiagnostics(published: Published) {
         ...attentionOf(memory, { market: view, past, rules }, world)
           .map((item) => itemOf(item, memory.attention[item.id] ?? nowMs)),
         ...loopItems(published),
+        ...shellItems(published)
+          .map((item) => itemOf(item, loop.showing.sinceMs[item.id] ?? nowMs)),
       ],
       errors: loop.faults.map(({ stage, message, count: times, firstMs, lastMs }) => ({
         stage,

@@ -13,7 +13,7 @@ import { remembered } from "../../core/remember.ts";
 import type { World } from "../../core/risk/check.ts";
 import type { PositionMode } from "../../core/router/position_side.ts";
 import type { Rules } from "../../core/rules.ts";
-import { type Account, type Market, signOf, type Ticker } from "../../core/types.ts";
+import { type Account, type Dict, type Market, signOf, type Ticker } from "../../core/types.ts";
 
 export const SCHEMA_VERSION = 1;
 export const ENVS = ["sim", "paper", "testnet", "live"] as const;
@@ -85,6 +85,19 @@ export type SurfaceFact = {
   readonly error?: string;
 };
 
+/** How making the surfaces went when it was last done. */
+export type ShowingFacts = {
+  /** Surfaces that could not be made, with the reason: they keep their last text. */
+  readonly unmade: readonly (readonly [name: string, why: string])[];
+  /** What contradicts what, in sentences. */
+  readonly contradictions: readonly string[];
+  /** Since when each item of attention that is not the engine's own has been true. */
+  readonly sinceMs: Dict<number>;
+};
+
+/** A source of the mirror that is older than what was copied before: something was put back. */
+export type Regression = { readonly fromTs: string; readonly toTs: string };
+
 /** How the loop does, measured on the wall clock. */
 export type LoopFacts = {
   readonly lastMs: number | null;
@@ -94,6 +107,9 @@ export type LoopFacts = {
   readonly surfaces: Readonly<Record<string, SurfaceFact>>;
   /** Figures of what is published now that were no finite number and read null. */
   readonly nonfiniteCount: number;
+  readonly showing: ShowingFacts;
+  /** How far NAV went back behind what the mirror has copied; null: it did not. */
+  readonly regression: Regression | null;
   /** Log files whose torn last line was cut off at the start. */
   readonly tornFiles: readonly string[];
   /** Rows of the execution logs that lacked a field and went to `invalid_events.jsonl`. */

@@ -86,7 +86,7 @@ async function moment(): Promise<Published> {
 }
 
 Deno.test("a surface that cannot be made keeps its last text, is flagged, and harms no other", async () => {
-  const { store, faults, show } = stage();
+  const { store, showing, faults, show } = stage();
   const published = await moment();
   show(published);
   const before = store.text("router_health");
@@ -104,6 +104,20 @@ Deno.test("a surface that cannot be made keeps its last text, is flagged, and ha
   for (const name of ["positions_state", "positions_ledger", "nav", "diagnostics"] as const) {
     assert.equal(store.get(name)!.seq, pulse.seq, `${name} goes on`);
   }
+  const told = showing.facts;
+  assert.deepEqual(told.unmade[0], ["router_health", "out of order"]);
+  const nextMs = pulse.nowMs + 1_000;
+  show({
+    ...later,
+    memory: { ...later.memory, pulse: { ...pulse, nowMs: nextMs } },
+    loop: { ...loop, showing: told },
+  });
+  const { attention } = store.get("diagnostics")!.runtime_diagnostics;
+  const [item] = attention.filter(({ id }) => id === "surface_stale");
+  assert.deepEqual(item!.args, [told.unmade.length, "router_health", "out of order"]);
+  assert.equal(showing.facts.sinceMs.surface_stale, nextMs);
+  show(published);
+  assert.deepEqual(showing.facts.unmade, [], "and it is over");
 });
 
 Deno.test("where every rare surface is always due, each has its turn", async () => {

@@ -123,6 +123,8 @@ async function play(): Promise<Payloads> {
       p99Ms: 0.9,
       surfaces: {},
       nonfiniteCount: 0,
+      showing: { unmade: [], contradictions: [], sinceMs: {} },
+      regression: null,
       tornFiles: [],
       invalidRowsCount: 0,
       faults: [],

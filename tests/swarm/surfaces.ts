@@ -47,6 +47,8 @@ export function publishedOf(
       faults: [],
       surfaces: {},
       nonfiniteCount: 0,
+      showing: { unmade: [], contradictions: [], sinceMs: {} },
+      regression: null,
       tornFiles: [],
       invalidRowsCount: 0,
       stopRequested: false,

@@ -108,8 +108,72 @@ const STARTING: Readonly<Record<string, string>> = {
   protect: "placing the stops that are missing",
 };
 
+const agoOf = (ms: Args[number] | undefined) => {
+  const known = n(ms);
+  return known === null ? f.MISSING : f.age(known / 1_000);
+};
+
+/** A watcher that waits in vain. */
+function idle(what: string): Tell {
+  return ([idleMs, limitMs]) => ({
+    what,
+    proof: `${n(idleMs) === null ? "never since start" : `${agoOf(idleMs)} ago`} · limit ${
+      agoOf(limitMs)
+    }`,
+  });
+}
+
 /** What needs attention: what it is, and the figures that prove it. */
 export const ATTENTION: Readonly<Record<AccountItem | LegItem, Tell>> = {
+  veto_storm: ([reason, count, all]) => ({
+    what: `Every signal is refused: ${s(reason)}`,
+    proof: `${f.count(n(count))} of ${f.count(n(all))} in ten minutes, and no order · ${
+      gloss(s(reason)) ?? "no words for it"
+    }`,
+  }),
+  router_weak: ([score, drift, latency, count, ...names]) => ({
+    what: "Orders are executed badly",
+    proof: `score ${f.score(n(score))} · drift ${s(drift)} · latency ${s(latency)} · ` +
+      `${f.count(n(count))} weak symbols${names.length > 0 ? `: ${names.map(s).join(", ")}` : ""}`,
+  }),
+  idle_signals: idle("No strategy has said anything"),
+  idle_orders: idle("Entries are approved, and no order follows"),
+  idle_exits: idle("Exits are not looked at"),
+  idle_router: idle("Entries are approved, and nothing is routed"),
+  surface_stale: ([count, name, why]) => ({
+    what: `${s(name)} cannot be made and shows old figures`,
+    proof: `${s(why)} · ${f.count(n(count))} in all`,
+  }),
+  surface_cross: ([count, what]) => ({
+    what: "Surfaces contradict each other",
+    proof: `${s(what)} · ${f.count(n(count))} in all`,
+  }),
+  nonfinite_dropped: ([count]) => ({
+    what: "Figures that were no number are shown as unknown",
+    proof: `${f.count(n(count))} in what is published now`,
+  }),
+  invalid_events: ([count]) => ({
+    what: "Rows of the logs lack a field",
+    proof: `${f.count(n(count))} since start · invalid_events.jsonl has them`,
+  }),
+  nav_regressed: ([from, to]) => ({
+    what: "NAV is older than what was copied of it before",
+    proof: `${f.dayAndTime(n(from))} was copied, the source says ${
+      f.dayAndTime(n(to))
+    } · the last good copy stays`,
+  }),
+  torn_files: ([count, path]) => ({
+    what: "The process before was cut off while it wrote",
+    proof: `${f.count(n(count))} torn ends are cut off, in ${s(path)}`,
+  }),
+  restarted: ([at]) => ({
+    what: "The engine has been restarted",
+    proof: `at ${f.dayAndTime(n(at))}`,
+  }),
+  treasury_stale: ([ageMs, maxMs]) => ({
+    what: "What is held elsewhere was last counted long ago",
+    proof: `${agoOf(ageMs)} ago, more than ${agoOf(maxMs)}`,
+  }),
   killed: ([by, reason]) => ({
     what: "Killed: no new positions",
     proof: `by ${s(by)} · ${reason ?? "no reason given"} · exits keep working`,
