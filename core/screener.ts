@@ -23,6 +23,7 @@ export type Screening = {
   readonly history: History;
   readonly view: MarketView;
   readonly navUsd: number | null;
+  readonly navAgeMs: number | null;
   /** What sizes are taken of: NAV without gains that are not realised, as the operator has it. */
   readonly sizingUsd: number | null;
   /** What regimes and risk mode leave of a size. */
@@ -152,7 +153,7 @@ function build(signal: Signal, pair: Pair, screening: Screening): Entry | Refusa
 function refuse(
   signal: Signal,
   { reason, thresholds, observations }: Refusal,
-  { navUsd }: Screening,
+  { navUsd, navAgeMs }: Screening,
 ): VetoEvent {
   const { strategy, ticker, opinion, closeMs, frameMs, px } = signal;
   const { side } = opinion;
@@ -171,7 +172,7 @@ function refuse(
     notionalUsd: null,
     refPx: px,
     navUsd,
-    navAgeMs: null,
+    navAgeMs,
     maxNotionalUsd: null,
     candleCloseMs: closeMs,
     context: { timeframe_s: toSeconds(frameMs) },

@@ -43,6 +43,7 @@ export function seek(input: StepInput): Step {
     history: past.history,
     view: seen.market,
     navUsd: nav.kind === "missing" ? null : nav.navUsd,
+    navAgeMs: nav.kind === "missing" ? null : nav.ageMs,
     sizingUsd: memory.nav.level === null ? null : sizingNavUsd(memory.nav.level, rules),
     // Where risk is halted the gate refuses by name: a size of nothing would hide the reason.
     shrinkFrac: world.mode.mode === "HALTED" ? 1 : shrinkOf(work, world),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { BUCKET_MS, type Counters, funnelOf } from "../../core/diagnostics.ts";
 import type { Memory } from "../../core/memory.ts";
-import { viewAccount } from "../../core/nav.ts";
+import { PAR_ASSETS, viewAccount } from "../../core/nav.ts";
 import { remembered } from "../../core/remember.ts";
 import type { Ticker } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
@@ -167,16 +167,14 @@ export function aumOf(
   const old = asOfMs !== null && memory.pulse.nowMs - asOfMs > treasury.maxAgeMs;
   if (treasury.include.includes("offexchange")) {
     for (const [asset, { qty, avg_cost, kind }] of Object.entries(treasury.holdings)) {
-      const mark = view.mark(`${asset}USDT` as Ticker);
-      const px = mark?.px ?? avg_cost;
-      const source = mark !== null ? "futures" : avg_cost !== null ? "avg_cost" : "none";
+      const { px, source, atMs } = priceOf(asset, avg_cost, view);
       const value = px === null ? null : qty * px;
       offexchange[asset] = {
         qty,
         avg_cost,
         mark: px,
         mark_source: source,
-        mark_ts: isoOrNull(mark?.atMs ?? null),
+        mark_ts: isoOrNull(atMs),
         usd_value: value,
         kind,
       };
@@ -185,6 +183,20 @@ export function aumOf(
     }
   }
   return { futures: withFutures ? navUsd : null, offexchange, total, partial };
+}
+
+type Source = z.output<typeof Aum>["offexchange"][string]["mark_source"];
+
+/** What the exchange takes as collateral at par is worth that; what has no market is at its cost. */
+function priceOf(
+  asset: string,
+  costPx: number | null,
+  view: Published["view"],
+): { px: number | null; source: Source; atMs: number | null } {
+  if (PAR_ASSETS.includes(asset)) return { px: 1, source: "futures", atMs: null };
+  const mark = view.mark(`${asset}USDT` as Ticker);
+  if (mark !== null) return { px: mark.px, source: "futures", atMs: mark.atMs };
+  return { px: costPx, source: costPx === null ? "none" : "avg_cost", atMs: null };
 }
 
 /** A day is a number of whole buckets: within one, the sums stay the same. */

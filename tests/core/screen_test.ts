@@ -144,6 +144,7 @@ function screening(
       book: () => book(),
     },
     navUsd: 10_000,
+    navAgeMs: 3_000,
     sizingUsd: 10_000,
     shrinkFrac: 1,
     ddFrac: 0,
@@ -177,6 +178,8 @@ Deno.test("an entry is neither priced by an old mark nor sized by an unknown NAV
   assert.deepEqual(outcome({ markAgeMs: null }), [1, 0, "market_data"]);
   assert.deepEqual(outcome({ sizingUsd: null }), [1, 0, "nav_unknown"]);
   assert.deepEqual(outcome({ lastFrac: -0.02 }), [1, 0, "counter_trend"]);
+  const [refused] = screen(screening({ markAgeMs: null }), RULES).refusals;
+  assert.deepEqual([refused!.navUsd, refused!.navAgeMs], [10_000, 3_000], "and says by which NAV");
   assert.equal(screen(screening({ shrinkFrac: 0.5 }), RULES).entries[0]!.grossUsd, 75);
 });
 
