@@ -61,6 +61,8 @@ export type FillFigures = {
   readonly ackLatencyP50Ms: number | null;
   /** Share of the dollars that came in slices. */
   readonly sliceFrac: number;
+  /** The oldest fill that the figures are of; where few are kept it may be older than the window. */
+  readonly firstFillMs: number | null;
   readonly lastSentMs: number | null;
   readonly lastFillMs: number | null;
   readonly usd: number;
@@ -75,10 +77,12 @@ export type FillFigures = {
 export function fillFigures(window: FillWindow, nowMs: number, rules: WindowRules): FillFigures {
   const samples = trimmed(window.samples, nowMs, rules);
   let [usd, sliceUsd, intendedUsd, sliceCount] = [0, 0, 0, 0];
+  let firstFillMs: number | null = null;
   let lastSentMs: number | null = null;
   let lastFillMs: number | null = null;
   for (const sample of samples) {
     usd += sample.usd;
+    firstFillMs = Math.min(firstFillMs ?? Infinity, sample.fillMs);
     lastSentMs = Math.max(lastSentMs ?? -Infinity, sample.sentMs);
     lastFillMs = Math.max(lastFillMs ?? -Infinity, sample.fillMs);
     if (!sample.isSlice) continue;
@@ -92,6 +96,7 @@ export function fillFigures(window: FillWindow, nowMs: number, rules: WindowRule
     latencyMs: average(samples, usd, ({ sentMs, fillMs }) => Math.max(0, fillMs - sentMs)),
     ackLatencyP50Ms: quantile(samples.flatMap(({ ackLatencyMs }) => ackLatencyMs ?? []), 0.5),
     sliceFrac: usd > 0 ? sliceUsd / usd : 0,
+    firstFillMs,
     lastSentMs,
     lastFillMs,
     usd,

@@ -20,7 +20,7 @@ import {
   type Published,
   symbol,
 } from "./surface.ts";
-import { Window, windowFrom, windowOf } from "./window.ts";
+import { earliest, oldestOf, oldestRouteMs, Window, windowFrom, windowOf } from "./window.ts";
 
 const qualityShape = {
   quality_score: z.number(),
@@ -40,6 +40,8 @@ const qualityShape = {
   fallback_ratio: fraction,
   total_notional: z.number(),
   event_count: count,
+  /** The oldest fill that slippage, latency and use of slices are of; null: none is. */
+  fills_from_ts: maybeTime,
 };
 
 const Global = z.strictObject({
@@ -47,7 +49,7 @@ const Global = z.strictObject({
   router_bucket: z.string().nullable(),
   reject_ratio: fraction,
   fees_usd: z.number(),
-  /** What the shares are about; sums and `event_count` are of all time. */
+  /** What the shares are about, from the oldest route on; sums and `event_count` are of all time. */
   window: Window,
   /** What is wrong with routing as a whole, as the risk mode has it; null: nothing. */
   warning: z.string().nullable(),
@@ -63,6 +65,8 @@ const PerSymbol = z.strictObject({
   last_fill_ts: maybeTime,
   twap_notional: z.number(),
   child_orders: z.strictObject({ count, fill_ratio: fraction }),
+  /** What shares, quantiles and acknowledgements are of: so many routes, the oldest of then. */
+  window: z.strictObject({ window_s: z.number().positive(), from_ts: maybeTime, n: count }),
   router_bucket: z.string(),
 });
 
@@ -154,7 +158,7 @@ export function projectRouterHealth(published: Published) {
   const { memory, rules, world } = published;
   const updated_ts = iso(memory.pulse.nowMs);
   const isDefensive = world.mode.mode === "DEFENSIVE";
-  const rows = rowsOf(routingOfAll(published, { isDefensive }));
+  const rows = rowsOf(routingOfAll(published, { isDefensive }), rules.router.recordMs);
   const global = globalRow(published);
   return {
     router_health_score: global.quality_score,
@@ -163,7 +167,10 @@ export function projectRouterHealth(published: Published) {
       per_symbol: rows.perSymbol,
       meta: {
         window_seconds: rules.quality.windowMs / MS_PER_SECOND,
-        from_ts: windowFrom(published, rules.quality.windowMs || null),
+        from_ts: earliest(
+          windowFrom(published, rules.quality.windowMs || null),
+          global.fills_from_ts,
+        ),
         min_events: rules.quality.minCount,
         updated_ts,
       },
@@ -181,14 +188,14 @@ export function projectRouterHealth(published: Published) {
 }
 
 /** What is said of each symbol: made once for as long as no symbol's routing changes. */
-const rowsOf = remembered((all: Dict<SymbolRouting>) => {
+const rowsOf = remembered((all: Dict<SymbolRouting>, recordMs: number) => {
   const routed = Object.entries(all);
-  const list = lasting(routed.map(([ticker, routing]) => listRow(routing, ticker)));
+  const list = lasting(routed.map(([ticker, routing]) => listRow(routing, ticker, recordMs)));
   const rated = (quality: string) => list.filter((row) => row.quality === quality).length;
   const labelled = (label: string) => list.filter((row) => row.label === label).length;
   return {
     list,
-    perSymbol: mapped(routed, symbolRow),
+    perSymbol: mapped(routed, (routing, ticker) => symbolRow(routing, ticker, recordMs)),
     stats: mapped(routed, statsRow),
     summary: {
       count: list.length,
@@ -220,8 +227,13 @@ function mapped<T>(
 
 function globalRow(published: Published) {
   const { memory } = published;
+  const oldest = oldestOf(routingOfAll(published, { isDefensive: false }));
   const { quality, effectiveness, totals, slippageBps, sliceFrac, bucket, rejectFrac } =
     routingOfWhole(published);
+  const window = windowOf(published, {
+    windowMs: published.rules.router.recordMs,
+    n: effectiveness.sampleCount,
+  });
   return {
     ...scoreFields(quality),
     avg_slippage_bps: slippageBps,
@@ -233,10 +245,8 @@ function globalRow(published: Published) {
     router_bucket: bucket,
     reject_ratio: rejectFrac,
     fees_usd: totals.feesUsd,
-    window: windowOf(published, {
-      windowMs: published.rules.router.recordMs,
-      n: effectiveness.sampleCount,
-    }),
+    fills_from_ts: oldest.fill,
+    window: { ...window, from_ts: earliest(window.from_ts, oldest.route) },
     warning: memory.routerHealth.warning,
     updated_ts: iso(memory.pulse.nowMs),
   };
@@ -258,6 +268,7 @@ function scoreFields(quality: Quality) {
 const symbolRow = remembered((
   { record, figures, bucket, effectiveness, quality }: SymbolRouting,
   ticker: string,
+  recordMs: number,
 ) => {
   return lasting({
     symbol: ticker,
@@ -275,12 +286,18 @@ const symbolRow = remembered((
     router_bucket: bucket,
     total_notional: figures.usd,
     event_count: figures.count,
+    fills_from_ts: isoOrNull(figures.firstFillMs),
+    window: {
+      window_s: recordMs / MS_PER_SECOND,
+      from_ts: isoOrNull(oldestRouteMs(record, effectiveness)),
+      n: effectiveness.sampleCount,
+    },
   });
 });
 
-const listRow = remembered((routing: SymbolRouting, ticker: string) => {
+const listRow = remembered((routing: SymbolRouting, ticker: string, recordMs: number) => {
   const { effectiveness, policy, record: { tuned } } = routing;
-  const row = symbolRow(routing, ticker);
+  const row = symbolRow(routing, ticker, recordMs);
   const facts = policyFields(policy);
   return lasting({
     ...row,

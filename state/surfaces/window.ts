@@ -5,6 +5,8 @@
 import { z } from "zod";
 import { dayStartMs } from "../../core/calendar.ts";
 import { remembered } from "../../core/remember.ts";
+import type { SymbolRouting } from "../../core/routing.ts";
+import type { Dict } from "../../core/types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "../../core/units.ts";
 import { count, iso, isoTime, type Published } from "./surface.ts";
 
@@ -63,4 +65,30 @@ export function todayWindow({ memory, rules }: Books): z.output<typeof Window> {
   const { nowMs } = memory.pulse;
   const beganMs = Math.min(dayBegan(rules.nav, Math.floor(nowMs / QUARTER_MS)), nowMs - 1);
   return closesWindow({ memory, rules }, nowMs - beganMs);
+}
+
+/** The oldest of the routes that shares are of: they are the newest of a list in order. */
+export function oldestRouteMs(
+  { samples }: SymbolRouting["record"],
+  { sampleCount }: SymbolRouting["effectiveness"],
+): number | null {
+  return sampleCount === 0 ? null : Object.values(samples).at(-sampleCount)!.atMs;
+}
+
+/** The oldest fill and the oldest route that the figures of the whole are of. */
+export const oldestOf = remembered((all: Dict<SymbolRouting>) => {
+  const times = Object.values(all).map(({ record, figures }) => ({
+    fillMs: figures.firstFillMs ?? Infinity,
+    routeMs: Object.values(record.samples)[0]?.atMs ?? Infinity,
+  }));
+  const first = (pick: (one: typeof times[number]) => number) => {
+    const ms = times.reduce((least, one) => Math.min(least, pick(one)), Infinity);
+    return ms === Infinity ? null : iso(ms);
+  };
+  return { fill: first(({ fillMs }) => fillMs), route: first(({ routeMs }) => routeMs) };
+});
+
+/** The earlier of two instants as they are written. */
+export function earliest(one: string, other: string | null): string {
+  return other !== null && other < one ? other : one;
 }

@@ -183,3 +183,35 @@ Deno.test("a report adds up what routing cost, weighted by dollars", () => {
   assert.ok(Math.abs(all.price! - 2) < 1e-2, "three dollars in four were the taker's");
   assert.deepEqual(abandoned_by_reason, { no_book: 1 });
 });
+
+Deno.test("a figure of routing says since when: fills that are kept however old they are, too", () => {
+  const later = T0 + 20 * 3_600_000;
+  const blank = busy(1);
+  const memory = { ...blank, pulse: { ...blank.pulse, nowMs: later } };
+  const seen = observation({ nowMs: later });
+  const { router_health, global } = projectRouterHealth(
+    publishedOf({ memory, seen, rules: RULES, past: PAST }),
+  );
+  const iso = (ms: number) => new Date(ms).toISOString();
+  const row = router_health.per_symbol[BTC]!;
+  assert.deepEqual([row.event_count, row.fills_from_ts], [RULES.quality.minCount, iso(T0)]);
+  assert.deepEqual(row.window, {
+    window_s: RULES.router.recordMs / 1_000,
+    from_ts: iso(T0),
+    n: 30,
+  });
+  assert.deepEqual([router_health.meta.from_ts, global.fills_from_ts], [iso(T0), iso(T0)]);
+  assert.equal(global.window.from_ts, iso(T0));
+  const unrouted = seenBy({ ...blank, routing: { [BTC]: EMPTY_RECORD } });
+  const none = projectRouterHealth(unrouted).router_health.per_symbol[BTC]!;
+  assert.deepEqual([none.fills_from_ts, none.window.from_ts, none.window.n], [null, null, 0]);
+  const idleMs = T0 + 3 * RULES.router.recordMs;
+  const idle = projectRouterHealth(publishedOf({
+    memory: { ...blank, pulse: { ...blank.pulse, nowMs: idleMs } },
+    seen: observation({ nowMs: idleMs }),
+    rules: RULES,
+    past: PAST,
+  }));
+  assert.deepEqual(idle.router_health.per_symbol[BTC]!.window.n, 0, "routes do grow too old");
+  assert.equal(idle.global.window.from_ts, iso(T0), "the whole is of all that is remembered");
+});
