@@ -155,7 +155,8 @@ function book(work: Work, trade: Trade): void {
     const booked = bookTrade(route, trade, order?.submission ?? null);
     change(work, { routes: { ...work.memory.routes, [route.id]: booked } });
   }
-  if (trade.effect === "open" && route?.levels) registerLeg(work, trade, route.levels);
+  const opens = trade.effect === "open" && (gone?.lots ?? 0) < trade.lots;
+  if (opens && route?.levels) registerLeg(work, trade, route.levels);
   if (booking.close !== null) rememberClose(work, booking.close, trade.id);
   if (booking.ended !== null) {
     change(work, { gaps: proveResult(work.memory.gaps, booking.ended, seen.nowMs) });

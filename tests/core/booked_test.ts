@@ -178,6 +178,19 @@ Deno.test("a trade that is lost among many is asked for, and the exit ends", () 
   assert.equal(memory.booked[BTC]!.verifiedId, 100);
 });
 
+Deno.test("a trade that the venue tells only later is still taken in: its answers proved nothing", () => {
+  const { step, trades } = exitWithHole();
+  const lagging = playOn({ step, trades: trades.filter(({ id }) => id !== 10) }, 20);
+  assert.ok(
+    isBooked(lagging.memory.booked[BTC]!, 100) && !isBooked(lagging.memory.booked[BTC]!, 10),
+  );
+  const nowMs = T0 + 30 * SECOND;
+  const events = answers([{ kind: "query_trades", ticker: BTC, afterId: 0 }], { trades }, nowMs);
+  const { memory, events: rows } = tick(lagging.memory, events, { nowMs });
+  assert.ok(rows.some((event) => event.kind === "order_fill" && event.tradeId === 10));
+  assert.deepEqual([memory.orders["c-9"], memory.booked[BTC]!.verifiedId], [undefined, 100]);
+});
+
 Deno.test("an order whose trades the venue never tells ends all the same, and says so", () => {
   const { step, trades } = exitWithHole();
   const without = trades.filter(({ id }) => id !== 10);

@@ -7,7 +7,7 @@ import { GAP_PATIENCE_MS } from "../../core/exits/proof.ts";
 import { closeAt, rememberClose } from "../../core/closes.ts";
 import { begin } from "../../core/work.ts";
 import { Past } from "../../core/past.ts";
-import { close, guard, holding, position, T0, trade } from "../fixtures.ts";
+import { close, guard, holding, levels, order, position, route, T0, trade } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 import { income, memoryWith, tick, told, traded } from "../fixtures_told.ts";
 
@@ -44,6 +44,25 @@ Deno.test("an entry that is heard after its close opens no leg: it was closed by
   assert.ok(!later.events.some(({ kind }) => kind === "pnl_mismatch"));
   const fresh = tick(memory, traded({ ...entry, id: 4 }), { nowMs: T0 + 5 * SECOND });
   assert.equal(fresh.memory.holdings[KEY]!.lots, 5, "a newer entry is one");
+});
+
+Deno.test("while an entry is still to come a newer one opens a leg, and keeps its own levels", () => {
+  const stray = trade({ ...feeless, id: 3, effect: "close", lots: 5, realizedUsd: 1 });
+  const owing = tick(memoryWith(), traded(stray)).memory;
+  const entry = { ...feeless, id: 4, lots: 5 };
+  const opened = tick(owing, traded(entry), { positions: [position()] }).memory;
+  assert.deepEqual([opened.holdings[KEY]!.lots, opened.debts[KEY]!.lots], [5, 5]);
+  const tighter = levels({ slPx: 59_900 });
+  const { ownerId, clientId } = order();
+  const late = memoryWith({
+    ...opened,
+    orders: { ...opened.orders, [clientId]: order() },
+    routes: { [ownerId]: route({ levels: tighter }) },
+  });
+  const before = late.registry[KEY]!.levels.slPx;
+  const { memory } = tick(late, traded({ id: 2, lots: 5 }), { positions: [position()] });
+  assert.deepEqual([memory.holdings[KEY]!.lots, memory.debts], [5, {}]);
+  assert.equal(memory.registry[KEY]!.levels.slPx, before, "what is gone protects nothing");
 });
 
 Deno.test("of an entry that was closed in part the rest is held", () => {
