@@ -36,6 +36,8 @@ export type Opened = {
   readonly sizes: Sizes;
   readonly lineage: string;
   readonly memory: Memory;
+  /** What the journal tells of it so far: what this start changed goes into its next row. */
+  readonly told: Memory;
   /** Journal rows that were folded onto the checkpoint, and its tick. */
   readonly rows: readonly JournalRow[];
   readonly checkpointSeq: number;
@@ -65,7 +67,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
   });
   const rules = options.rulesFor(feed);
   const blank = blankMemory(lineage, feed.startMs);
-  const { memory, notes, rows, checkpointSeq } = await memoryAtStart(layout, {
+  const { memory, told, notes, rows, checkpointSeq } = await memoryAtStart(layout, {
     blank,
     isOwnForm: form === MEMORY_FORM,
     killed: options.killed,
@@ -98,6 +100,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     sizes,
     lineage,
     memory: gap ? atStart(memory) : memory,
+    told,
     rows,
     checkpointSeq,
     notes: [...notes, ...views.notes],

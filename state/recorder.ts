@@ -6,6 +6,7 @@
 import type { Decision } from "../core/executor.ts";
 import { type Memory, MEMORY_FORM } from "../core/memory.ts";
 import { dayOf } from "../core/calendar.ts";
+import type { Patch } from "../core/patch.ts";
 import type { Observation } from "../core/ports.ts";
 import type { Host } from "../core/protect.ts";
 import { lineOf, Notebook, RECORDING_FORM } from "../core/replay.ts";
@@ -39,6 +40,8 @@ export type HeadRow = {
   readonly tickers: readonly Ticker[];
   readonly protectOnly: boolean;
   readonly memory: Memory;
+  /** Turns that back into what the journal has told of it: what a start changes is in the next row. */
+  readonly untold: Patch;
 };
 
 /** The last row of a process that ended in order: every tick before it is in the journal. */

@@ -9,6 +9,8 @@ import { setAside } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
 export type Remembered = Pick<Recovery, "memory" | "rows" | "checkpointSeq"> & {
+  /** The memory before the start changed anything of it, as the journal tells it. */
+  readonly told: Memory;
   /** Sentences about what was found damaged and what was used instead. */
   readonly notes: readonly string[];
 };
@@ -35,7 +37,7 @@ export async function memoryAtStart(
   // From here on there is always a checkpoint to fold from.
   if (recovery === null || memory !== base) await writeCheckpoint(checkpoint, memory, { sync });
   const { rows = [], checkpointSeq = 0 } = recovery ?? {};
-  return { memory, notes, rows, checkpointSeq };
+  return { memory, told: base, notes, rows, checkpointSeq };
 }
 
 /** A memory that had to be brought back says so: somebody should look why. */

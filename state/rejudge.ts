@@ -6,6 +6,7 @@ import { Refusal } from "../core/assert.ts";
 import { isDict } from "../core/dict.ts";
 import type { Decision } from "../core/executor.ts";
 import { type Memory, MEMORY_FORM } from "../core/memory.ts";
+import { applyPatch } from "../core/patch.ts";
 import { Past } from "../core/past.ts";
 import {
   type CandlesRow,
@@ -111,10 +112,10 @@ class Bench {
 
   #begin(head: HeadRow): void {
     const { rules, framesMs } = this.#rulesOf(head);
-    const { baseMs, memory, protectOnly } = head;
+    const { baseMs, memory, untold, protectOnly } = head;
     this.#at += 1;
     this.#recall = new Recall();
-    this.#written = memory;
+    this.#written = applyPatch(memory, untold);
     const past = new Past({ baseMs, framesMs, rules });
     // What an entry's bug does to the operator state is in the memory, and so in the row.
     this.#engine = new Engine({ memory, rules, past, protectOnly, onFault: () => {} });

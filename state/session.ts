@@ -5,6 +5,7 @@
 import { type Decision, run, type Sink } from "../core/executor.ts";
 import type { Memory } from "../core/memory.ts";
 import { Past } from "../core/past.ts";
+import { diff } from "../core/patch.ts";
 import type { Bucket } from "../core/router/rules.ts";
 import type { Rules } from "../core/rules.ts";
 import type { Feed } from "../core/venues/feed.ts";
@@ -14,7 +15,7 @@ import type { Recovered, SimPosition } from "../core/venues/sim_state.ts";
 import { Complaints } from "./complaints.ts";
 import { Control } from "./control.ts";
 import { Engine, type Fault } from "./engine.ts";
-import { syncFolder } from "./files.ts";
+import { syncFolder, type Torn } from "./files.ts";
 import { Flusher } from "./flush.ts";
 import { Journal } from "./journal.ts";
 import type { Layout } from "./layout.ts";
@@ -187,13 +188,11 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const { feed, rules, memory, rows, lineage, recovered, state, gap } = opened;
   const complaints = new Complaints(options.onNote);
   const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
-  const { journal, ledger, telemetry, torn } = openLogs(layout, { memory, onError });
-  if (!replay) { for (const folder of [layout.execution, layout.sim]) await syncFolder(folder); }
+  const { told } = opened;
+  const { journal, ledger, telemetry, torn } = await openLogs(layout, { told, replay, onError });
   const notes = [
     ...opened.notes,
-    ...torn.map(({ path, bytes }) =>
-      `the end of ${path} was torn: its last ${bytes} bytes never happened and are cut off`
-    ),
+    ...torn.map(tornNote),
     ...feasibilityNotes(opened, options.startEquityUsd),
   ];
   for (const note of notes) options.onNote(note);
@@ -248,7 +247,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
     gap,
     pace: (ms) => pacer.pace(ms),
   });
-  const recorder = await openRecorder(options, { feed, memory, protectOnly });
+  const recorder = await openRecorder(options, { ...opened, protectOnly });
   return { ...opened, facts, store, engine, venue, ledger, mirror, publisher, recorder };
 }
 
@@ -272,7 +271,9 @@ async function openMirror(
 
 async function openRecorder(
   { layout, facts, recording: terms, onNote }: SessionOptions,
-  { feed, memory, protectOnly }: Pick<Opened, "feed" | "memory"> & { protectOnly: boolean },
+  { feed, memory, told, protectOnly }: Pick<Opened, "feed" | "memory" | "told"> & {
+    protectOnly: boolean;
+  },
 ): Promise<Recorder | null> {
   if (terms === null) return null;
   const { version, commit, configHash } = facts;
@@ -280,20 +281,30 @@ async function openRecorder(
   const by = { version, commit, configHash, feed: id };
   return await Recorder.open(
     layout.recording,
-    { ...by, terms, baseMs, tickers, protectOnly, memory },
+    { ...by, terms, baseMs, tickers, protectOnly, memory, untold: diff(memory, told) },
     onNote,
   );
 }
 
+function tornNote({ path, bytes }: Torn): string {
+  return `the end of ${path} was torn: its last ${bytes} bytes never happened and are cut off`;
+}
+
 /** The files that are appended to, and what a crash had torn of them. */
-function openLogs(
+async function openLogs(
   layout: Layout,
-  { memory, onError }: { memory: Memory; onError: (message: string) => void },
+  { told, replay, onError }: {
+    told: Memory;
+    replay: boolean;
+    onError: (message: string) => void;
+  },
 ) {
-  const journal = new Journal(layout.journal, memory);
+  const journal = new Journal(layout.journal, told);
   const ledger = new VenueLedger(layout.venueLedger, { onError });
   const telemetry = new Telemetry(layout.execution);
   const torn = [journal.torn, ledger.torn, ...telemetry.torn].filter((one) => one !== null);
+  // What a power failure takes the name of is lost, however well it was synced.
+  if (!replay) { for (const folder of [layout.execution, layout.sim]) await syncFolder(folder); }
   return { journal, ledger, telemetry, torn };
 }
 

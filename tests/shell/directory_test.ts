@@ -50,13 +50,18 @@ lane("with every checkpoint lost the journal of the whole life gives the memory 
     inTempDir(async (dir) => {
       await writeCandles(`${dir}/candles`, { seed: 3, hours: 30, minutes: 15, symbols: 2 });
       const run = ["run", "--no-web", "--speed", "0", "--candles", `${dir}/candles`, "--data", dir];
-      const play = (ticks: number) => ballast([...run, "--ticks", String(ticks)]);
-      for (const ticks of [300, 300]) assert.equal((await play(ticks)).code, 0);
+      const play = (ticks: number, env: Readonly<Record<string, string>> = {}) =>
+        ballast([...run, "--ticks", String(ticks)], { env });
+      assert.equal((await play(300)).code, 0);
+      // What a start makes of the operator's state is in no tick of its own.
+      assert.equal((await play(20, { KILL_SWITCH: "1" })).code, 0);
+      assert.equal((await play(20)).code, 0);
       const state = `${dir}/logs/state`;
       const checkpoint = `${state}/checkpoint.json`;
       const paths = { checkpoint, journal: `${dir}/logs/execution/journal.jsonl` };
       const { memory } = (await recover(paths))!;
       assert.ok(Object.keys(memory.holdings).length > 0, "there is something to lose");
+      assert.deepEqual([memory.operator.state, memory.operator.by], ["PAUSED", "KILL_SWITCH"]);
       const garbage = "{}";
       for (const path of [checkpoint, `${checkpoint}.prev`]) {
         await Deno.writeTextFile(path, garbage);

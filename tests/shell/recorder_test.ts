@@ -29,6 +29,7 @@ const head = {
   baseMs: 60_000,
   tickers: [BTC],
   protectOnly: false,
+  untold: [],
   memory: MEMORY,
 } as const;
 
