@@ -1,14 +1,14 @@
 /**
- * The rows of the execution logs: every event becomes a row of exactly one JSONL file. Quantities
- * are decimals in base units, times ISO text, sides BUY or SELL with the leg beside it.
+ * The rows of the execution logs: every event becomes a row of one JSONL file, and a close a second
+ * one beside the metrics of orders. Quantities are decimals in base units, times ISO text, sides BUY or SELL with the leg beside it.
  */
 import { unreachable } from "../core/assert.ts";
 import type { DecisionEvent, EngineEvent, EventKind } from "../core/events.ts";
 import { netUsd } from "../core/exits/episode.ts";
-import { earnedNetUsd } from "../core/exits/parcels.ts";
-import type { Conditions, Earned, Effect, Side, Ticker } from "../core/types.ts";
+import type { Effect, Side, Ticker } from "../core/types.ts";
 import { type PositionMode, spellingOf } from "../core/router/position_side.ts";
 import { MS_PER_SECOND } from "../core/units.ts";
+import { closeMetrics, earnedRows, regimeRow } from "./close_rows.ts";
 import { routeRow } from "./route_rows.ts";
 import { legOf, type Markets, px, qty, type Row } from "./row_parts.ts";
 import { iso } from "./surfaces/surface.ts";
@@ -65,23 +65,51 @@ export const FILE_OF: Readonly<Record<EventKind, LogName>> = {
 export type RowStamp = {
   readonly seq: number;
   readonly nowMs: number;
+  /** The machine's clock when the rows are made. */
+  readonly loggedMs: number;
+  readonly mode: string;
   readonly runId: string;
   readonly env: string;
   readonly positionMode: PositionMode;
   readonly venue: string;
 };
 
-/** One event as the row that is written. */
+/**
+ * One event as the row that is written. `ts` is when it happened, in engine time; where the venue did
+ * not say when, it is the tick's.
+ */
 export function rowOf(event: EngineEvent, stamp: RowStamp, view: Markets): Row {
-  const head = {
-    ts: iso(stamp.nowMs),
-    event_type: event.kind === "veto" ? "risk_veto" : event.kind,
+  const eventType = event.kind === "veto" ? "risk_veto" : event.kind;
+  return { ...headOf(event, eventType, stamp), ...bodyOf(event, view, stamp) };
+}
+
+/** Every row that an event makes, with the log of each; `events` are all of its tick. */
+export function rowsOf(
+  event: EngineEvent,
+  events: readonly EngineEvent[],
+  { stamp, view }: { stamp: RowStamp; view: Markets },
+): readonly (readonly [LogName, Row])[] {
+  const rows: (readonly [LogName, Row])[] = [
+    [FILE_OF[event.kind], rowOf(event, stamp, view)],
+  ];
+  if (event.kind === "order_close") {
+    const head = headOf(event, "position_close", stamp);
+    rows.push(["order_metrics", { ...head, ...closeMetrics(event, events) }]);
+  }
+  return rows;
+}
+
+function headOf(event: EngineEvent, eventType: string, stamp: RowStamp): Row {
+  return {
+    ts: iso("atMs" in event ? event.atMs : stamp.nowMs),
+    logged_ts: iso(stamp.loggedMs),
+    event_type: eventType,
     seq: stamp.seq,
     run_id: stamp.runId,
     env: stamp.env,
+    mode: stamp.mode,
     schema_version: 1,
   };
-  return { ...head, ...bodyOf(event, view, stamp) };
 }
 
 function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowStamp): Row {
@@ -136,7 +164,7 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         price: px(view, event.ticker, event.priceTicks),
         stop_price: px(view, event.ticker, event.stopTicks),
         close_position: closesAll(event),
-        ...asSent(event, positionMode),
+        sent: asSent(event, positionMode),
       };
     case "order_ack":
       return {
@@ -334,25 +362,6 @@ function decisionRow({ inputs, ...event }: DecisionEvent): Row {
 
 function secondsOf(ms: number | null): number | null {
   return ms === null ? null : ms / MS_PER_SECOND;
-}
-
-/** Who earned what of a close, first in first out; the parts of an episode add up to it. */
-function earnedRows(earned: readonly Earned[], ticker: Ticker, view: Markets): readonly Row[] {
-  return earned.map((one) => ({
-    strategy: one.strategyId,
-    qty: qty(view, ticker, one.lots),
-    realized_usd: one.realizedUsd,
-    entry_fees_usd: one.entryFeesUsd,
-    exit_fees_usd: one.exitFeesUsd,
-    funding_usd: one.fundingUsd,
-    net_usd: earnedNetUsd(one),
-  }));
-}
-
-/** What a trade was made in; null where nobody saw it. */
-function regimeRow(conditions: Conditions | null): Row | null {
-  if (conditions === null) return null;
-  return { atr: conditions.range, dd: conditions.drawdown, risk_mode: conditions.mode };
 }
 
 /** A resting stop or target: it closes whatever the leg holds when it triggers. */

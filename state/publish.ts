@@ -155,8 +155,8 @@ export class Publisher implements Sink {
     for (const { code, message } of decision.seen.faults) {
       this.noteFault({ stage: "venue", message: `${code}: ${message}`, seq });
     }
-    const { runId, env, positionMode, venue } = run;
-    const stamp = { seq, nowMs, runId, env, positionMode, venue };
+    const { runId, env, mode, positionMode, venue } = run;
+    const stamp = { seq, nowMs, loggedMs: Date.now(), runId, env, mode, positionMode, venue };
     const { market } = decision.seen;
     this.#refused.logs = null;
     this.#contain("logs", () => {

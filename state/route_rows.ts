@@ -118,7 +118,6 @@ function endBody(event: RouteEnd, view: Markets): Row {
     missed_bps: event.missedBps,
     fees_usd: event.feesUsd,
     timing_ms: {
-      decision: event.decidedMs,
       ack: event.ackLatencyMs,
       total: event.endedMs - event.decidedMs,
     },

@@ -38,9 +38,14 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** The fields that a row of this type must have. */
+export function requiredOf(eventType: string): readonly string[] {
+  return REQUIRED[eventType] ?? [];
+}
+
 /** What is wrong with a row of this type, in one sentence; null where nothing is. */
 export function rowProblem(eventType: string, row: Row): string | null {
-  const missing = (REQUIRED[eventType] ?? []).filter((field) => row[field] === undefined);
+  const missing = requiredOf(eventType).filter((field) => row[field] === undefined);
   if (missing.length > 0) return `${eventType} missing fields: ${missing.join(", ")}`;
   const { tradeIds } = row;
   const isListed = eventType !== "order_fill" || tradeIds === null || Array.isArray(tradeIds);

@@ -214,9 +214,10 @@ async function wire(options: SessionOptions): Promise<Parts> {
     publisher.noteFault(fault);
     options.onNote(`fault in ${fault.stage} at tick ${fault.seq}: ${fault.message}`);
   };
-  const { runId, env, positionMode, venue: venueName } = facts;
-  const about = { runId, env, positionMode, venue: venueName, markets: feed };
-  await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, ...about });
+  const { runId, env, mode, positionMode, venue: venueName } = facts;
+  const about = { runId, env, mode, positionMode, venue: venueName, markets: feed };
+  const loggedMs = Date.now();
+  await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, loggedMs, ...about });
   const past = new Past({ baseMs: feed.baseMs, framesMs: options.framesMs, rules });
   const engine = new Engine({ memory, rules, past, protectOnly, onFault });
   const pacer = options.pacerFor(feed, () => publisher.beat());

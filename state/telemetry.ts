@@ -3,8 +3,8 @@ import type { EngineEvent } from "../core/events.ts";
 import { dayOf } from "../core/calendar.ts";
 import { LineFile, type Torn } from "./files.ts";
 import type { JournalRow } from "./journal.ts";
-import { FILE_OF, type LogName, LOGS, rowOf, type RowStamp } from "./log_rows.ts";
-import type { PositionMode } from "../core/router/position_side.ts";
+import { type LogName, LOGS, rowsOf, type RowStamp } from "./log_rows.ts";
+import { lineOf } from "./row_line.ts";
 import { rowProblem } from "./row_check.ts";
 import type { Markets, Row } from "./row_parts.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
@@ -53,7 +53,9 @@ export class Telemetry {
     { view, isKept }: { view: Markets; isKept: boolean },
   ): void {
     const lines: Lines = {};
-    for (const event of events) this.#add(lines, FILE_OF[event.kind], rowOf(event, stamp, view));
+    for (const event of events) {
+      for (const [name, row] of rowsOf(event, events, { stamp, view })) this.#add(lines, name, row);
+    }
     if (events.length > 0) this.#held.push({ lines, stamp });
     if (!isKept) return void this.#held.splice(0, Math.max(0, this.#held.length - HELD_MAX_COUNT));
     const held = this.#held.splice(0);
@@ -71,12 +73,8 @@ export class Telemetry {
     rows: readonly JournalRow[],
     { afterSeq, markets, ...run }: {
       afterSeq: number;
-      runId: string;
-      env: string;
-      positionMode: PositionMode;
-      venue: string;
       markets: Markets;
-    },
+    } & Omit<RowStamp, "seq" | "nowMs">,
   ): Promise<void> {
     const written = new Map<string, number>();
     for (const name of LOGS) {
@@ -91,10 +89,11 @@ export class Telemetry {
       const stamp = { seq, nowMs: Date.parse(ts), ...run };
       const lines: Lines = {};
       for (const event of events) {
-        const name = FILE_OF[event.kind];
-        const left = written.get(`${name} ${seq}`) ?? 0;
-        written.set(`${name} ${seq}`, Math.max(0, left - 1));
-        if (left === 0) this.#add(lines, name, rowOf(event, stamp, markets));
+        for (const [name, row] of rowsOf(event, events, { stamp, view: markets })) {
+          const left = written.get(`${name} ${seq}`) ?? 0;
+          written.set(`${name} ${seq}`, Math.max(0, left - 1));
+          if (left === 0) this.#add(lines, name, row);
+        }
       }
       this.#write(lines, stamp);
     }
@@ -103,9 +102,9 @@ export class Telemetry {
   /** A row that lacks what readers count on is kept apart, with what it lacks: it is never lost. */
   #add(lines: Lines, name: LogName, row: Row): void {
     const problem = rowProblem(String(row.event_type), row);
-    if (problem === null) return void (lines[name] ??= []).push(JSON.stringify(row));
+    if (problem === null) return void (lines[name] ??= []).push(lineOf(row));
     this.#invalidRowsCount += 1;
-    (lines.invalid_events ??= []).push(JSON.stringify({ ...row, log: name, problem }));
+    (lines.invalid_events ??= []).push(lineOf({ ...row, log: name, problem }));
   }
 
   /** Writes to every file it can; throws the first refusal when all have been tried. */

@@ -79,7 +79,16 @@ export const DIFFERENCES: Readonly<Record<string, Differences>> = {
   },
 };
 
-const STAMP = ["ts", "event_type", "seq", "run_id", "env", "schema_version"];
+const STAMP = [
+  "ts",
+  "logged_ts",
+  "event_type",
+  "seq",
+  "run_id",
+  "env",
+  "mode",
+  "schema_version",
+];
 const ORDER = [...STAMP, "symbol", "side", "positionSide", "orderId", "clientOrderId", "intent_id"];
 
 /** By log, or by log and type of row: the fields that every row has, be they null or not. */
@@ -112,6 +121,16 @@ export const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
   orders_attempted: [...STAMP, "intent_id", "strategy", "symbol", "side", "qty", "notional_usd"],
   order_metrics: [...STAMP, "intent_id", "symbol"],
+  "order_metrics position_close": [
+    ...STAMP,
+    "event",
+    "intent_id",
+    "attempt_id",
+    "symbol",
+    "side",
+    "pnl_at_close_usd",
+    "order_status",
+  ],
   router_decisions: [...STAMP, "intent_id", "symbol"],
   twap_events: [...STAMP, "symbol"],
   risk_vetoes: [

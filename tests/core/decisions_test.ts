@@ -132,6 +132,8 @@ Deno.test("a row tells who was asked, and what was known and how old it was", ()
   const stamp = {
     seq: 5,
     nowMs: T0,
+    loggedMs: T0,
+    mode: "sim",
     runId: "r-1",
     env: "sim",
     positionMode: "hedge",

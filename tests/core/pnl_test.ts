@@ -375,6 +375,8 @@ function written(event: EngineEvent): Readonly<Record<string, unknown>> {
   const stamp: RowStamp = {
     seq: 1,
     nowMs: T0,
+    loggedMs: T0,
+    mode: "sim",
     runId: "r",
     env: "sim",
     positionMode: "hedge",

@@ -96,6 +96,8 @@ Deno.test("suggestions are written with their reasons, and the policy stays what
 const stamp = {
   seq: 1,
   nowMs: T0,
+  loggedMs: T0,
+  mode: "sim",
   runId: "r",
   env: "sim",
   positionMode: "hedge",
@@ -155,8 +157,11 @@ Deno.test("an order's row shows side, leg and flag as the exchange is told them"
       { market: () => market() },
     );
   const [close, stopped] = [submit("market"), submit("stop")];
-  assert.deepEqual([close.side, close.positionSide, close.reduceOnly], ["SELL", "BOTH", true]);
-  assert.deepEqual([stopped.close_position, stopped.reduceOnly], [true, false]);
+  assert.deepEqual(close.sent, { side: "SELL", positionSide: "BOTH", reduceOnly: true });
+  assert.deepEqual([stopped.close_position, stopped.sent], [true, {
+    ...close.sent as object,
+    reduceOnly: false,
+  }]);
 });
 
 Deno.test("a report adds up what routing cost, weighted by dollars", () => {

@@ -142,7 +142,14 @@ lane("the logs are completed from the journal after a crash, row by row", {
       const rows = [row(1, [1]), row(2, [2, 3]), row(3, [4])];
       const markets = { market: () => market() };
       const first = new Telemetry(dir);
-      const about = { runId: "a", env: "sim", positionMode: "hedge", venue: "sim" } as const;
+      const about = {
+        runId: "a",
+        env: "sim",
+        positionMode: "hedge",
+        venue: "sim",
+        mode: "sim",
+        loggedMs: T0,
+      } as const;
       const kept = { view: markets, isKept: true };
       first.append([event(1)], { seq: 1, nowMs: T0 + 1, ...about }, kept);
       first.append([event(2)], { seq: 2, nowMs: T0 + 2, ...about }, kept);
