@@ -241,6 +241,10 @@ Deno.test("a line is at most 64 KiB: what is largest goes, what readers count on
   assert.equal(list.length, 9_000, "no more goes than has to");
   const both = { ...long, list: Array.from({ length: 40_000 }, () => 1) };
   assert.equal(JSON.parse(lineOf(both)).list, null);
+  const tradeIds = Array.from({ length: 9_000 }, (_, i) => i);
+  const fill = { event_type: "order_fill", tradeIds, list: tradeIds.slice(0, 6_000) };
+  const { tradeIds: stays, list: goes } = JSON.parse(lineOf(fill));
+  assert.deepEqual([stays, goes], [tradeIds, null], "though it is the largest");
   const edge = (size: number) => ({ event_type: "x", text: "a".repeat(size) });
   const room = LINE_BYTES_MAX - 1 - JSON.stringify(edge(0)).length;
   assert.equal(bytes(lineOf(edge(room))), LINE_BYTES_MAX - 1, "a newline still fits");
