@@ -1,22 +1,17 @@
 /** `kpis_v7.json`: the key figures of portfolio and symbols in one place. */
 import { z } from "zod";
-import { type Close, netUsd } from "../../core/exits/episode.ts";
-import { tradeStats } from "../../core/intel/expectancy.ts";
+import { netUsd } from "../../core/exits/episode.ts";
 import { viewAccount } from "../../core/nav.ts";
 import { rangeRegime } from "../../core/regimes.ts";
-import { recent, remembered } from "../../core/remember.ts";
+import { remembered } from "../../core/remember.ts";
 import { routingOfAll, routingOfWhole, type SymbolRouting } from "../../core/routing.ts";
-import {
-  recentCloses,
-  recentTrades,
-  scoresOf,
-  type SymbolScore,
-  tradeOf,
-} from "../../core/scoring.ts";
+import { recentCloses, recentTrades, scoresOf, type SymbolScore } from "../../core/scoring.ts";
 import { mean } from "../../core/stats.ts";
 import { type Dict, signOf } from "../../core/types.ts";
 import { MS_PER_DAY, MS_PER_SECOND } from "../../core/units.ts";
 import { aumOf } from "./nav.ts";
+import { isMakerFirst, policyQuality, routerLabel } from "./kpis_routing.ts";
+import { QUIET, type Week, WEEK_MS, weeksOf } from "./kpis_week.ts";
 import { rangeBlock, rangesOf } from "./risk_regimes.ts";
 import { cvarBlock, varBlock } from "./risk_tail.ts";
 import { joined, lasting } from "../encode.ts";
@@ -36,12 +31,15 @@ import {
 } from "./surface.ts";
 import { closesWindow, todayWindow, Window, windowOf } from "./window.ts";
 
-const WEEK_MS = 7 * MS_PER_DAY;
 const TWO_DAYS_MS = 2 * MS_PER_DAY;
+
+const gross = maybe.describe("USD closed at the venue's prices, before fees and funding");
+const net = maybe.describe("USD closed, after fees and funding");
 
 const Row = z.strictObject({
   unrealized_pnl: maybe,
-  realized_pnl_7d: maybe,
+  realized_pnl_7d: gross,
+  net_pnl_7d: net,
   fees_7d: maybe,
   trades_7d: count,
   win_rate: fraction,
@@ -74,7 +72,8 @@ export const Kpis = z.strictObject({
     gross_nav_pct: maybe,
     net_nav_pct: maybe,
     unrealized_pnl: maybe,
-    realized_pnl_today: maybe,
+    realized_pnl_today: gross,
+    net_pnl_today: net,
     fees_today: maybe,
     funding_today: maybe,
     open_positions: count.nullable(),
@@ -138,8 +137,9 @@ export function projectKpis(published: Published) {
   const { nowMs } = memory.pulse;
   const account = viewAccount(memory.nav, nowMs, rules.nav);
   const { level } = memory.nav;
-  const { quality, effectiveness, totals, slippageBps, rejectFrac } = routingOfWhole(published);
-  const label = quality.label.toLowerCase();
+  const { effectiveness, totals, slippageBps, rejectFrac } = routingOfWhole(published);
+  const label = routerLabel(effectiveness);
+  const policies = policiesOf(published);
   const ddState = account.ddFrac === null ? null : account.ddState.toLowerCase();
   const { feesUsd, realizedUsd } = memory.dayCash;
   const feeRatio = realizedUsd === 0 ? null : feesUsd / Math.abs(realizedUsd);
@@ -173,8 +173,8 @@ export function projectKpis(published: Published) {
       atr_ratio: atr.median_ratio,
     },
     router: {
-      policy_quality: label,
-      maker_first: rules.router.makerFirst,
+      policy_quality: policyQuality(policies),
+      maker_first: isMakerFirst(policies),
       maker_fill_share: totals.filledUsd > 0
         ? Math.min(1, totals.makerUsd / totals.filledUsd)
         : null,
@@ -200,6 +200,12 @@ export function projectKpis(published: Published) {
     drawdown: { dd_pct: account.ddFrac },
     atr: { atr_ratio: atr.median_ratio, atr_regime, symbols: atr.symbols },
   };
+}
+
+/** The policies that symbols are routed by now. */
+function policiesOf(published: Published) {
+  const isDefensive = published.world.mode.mode === "DEFENSIVE";
+  return Object.values(routingOfAll(published, { isDefensive })).map(({ policy }) => policy);
 }
 
 function windowsOf(published: Published) {
@@ -234,6 +240,7 @@ function portfolioOf(published: Published) {
     net_nav_pct: share(exposure.netUsd),
     unrealized_pnl: memory.nav.level?.unrealizedUsd ?? null,
     realized_pnl_today: memory.dayCash.realizedUsd,
+    net_pnl_today: netUsd(memory.dayCash),
     fees_today: memory.dayCash.feesUsd,
     funding_today: memory.dayCash.fundingUsd,
     open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
@@ -264,37 +271,6 @@ function lossAtStops(published: Published): number | null {
     lossUsd += signOf(holding.side) * (value.markPx - slPx) * value.qty;
   }
   return lossUsd;
-}
-
-/** What a symbol has closed in the last seven days, or all of them together. */
-type Week = {
-  readonly hitRate: number | null;
-  readonly tradesCount: number;
-  readonly realizedUsd: number | null;
-  readonly feesUsd: number | null;
-};
-const QUIET: Week = { hitRate: null, tradesCount: 0, realizedUsd: null, feesUsd: null };
-
-function weekOf(closes: readonly Close[]): Week {
-  if (closes.length === 0) return QUIET;
-  return {
-    hitRate: tradeStats(closes.map(tradeOf)).hitRate,
-    tradesCount: closes.length,
-    realizedUsd: closes.reduce((sum, { realizedUsd }) => sum + realizedUsd, 0),
-    feesUsd: closes.reduce((sum, { feesUsd }) => sum + feesUsd, 0),
-  };
-}
-
-const closesOfWeek = recent<Close>(({ closedMs }) => closedMs);
-const weeks = remembered((closes: readonly Close[]) => {
-  const groups: Record<string, Close[]> = {};
-  for (const close of closes) (groups[close.ticker] ??= []).push(close);
-  const symbols = Object.entries(groups).map(([ticker, list]) => [ticker, weekOf(list)] as const);
-  return { all: weekOf(closes), symbols: Object.fromEntries(symbols) as Dict<Week> };
-});
-
-function weeksOf({ memory }: Published) {
-  return weeks(closesOfWeek(memory.closes, memory.pulse.nowMs - WEEK_MS));
 }
 
 /** What is held moves with every mark; the rows of all others stay until something happens. */
@@ -360,6 +336,7 @@ const rowOf = remembered((
   lasting({
     unrealized_pnl: null,
     realized_pnl_7d: week.realizedUsd,
+    net_pnl_7d: week.netUsd,
     fees_7d: week.feesUsd,
     trades_7d: week.tradesCount,
     win_rate: week.hitRate,

@@ -22,7 +22,7 @@ export const NavState = z.strictObject({
   drawdown: fraction,
   drawdown_pct: fraction,
   drawdown_abs: z.number().min(0).nullable(),
-  realized_pnl_today: maybe,
+  realized_pnl_today: maybe.describe("USD closed at the venue's prices, before fees and funding"),
   unrealized_pnl: maybe,
   gross_exposure: maybe,
   net_exposure: maybe,

@@ -35,7 +35,9 @@ import {
 import { closesWindow, Window } from "./window.ts";
 
 const Row = z.strictObject({
-  realized_pnl: z.number(),
+  realized_pnl: z.number().describe("USD after fees and funding; what is paid for open legs too"),
+  /** The same under a name that says so. */
+  net_realized_pnl: z.number(),
   /** Null: a leg of it has no price, so that the sum is not known. */
   unrealized_pnl: maybe,
   total_pnl: maybe,
@@ -315,6 +317,7 @@ function rowOf({ results, paid, open }: Sources): Row {
     : sum(open.map(({ usd }) => usd ?? 0));
   return {
     realized_pnl: realized,
+    net_realized_pnl: realized,
     unrealized_pnl: unrealized,
     total_pnl: unrealized === null ? null : realized + unrealized,
     trade_count: results.length,

@@ -76,6 +76,8 @@ export const DIFFERENCES: Readonly<Record<string, Differences>> = {
     ...ENVELOPE,
     "additionalProperties windows": "over which stretch of time a figure is",
     "/per_symbol/* additionalProperties avg_slippage_bps": "the mean beside the median",
+    "/per_symbol/* additionalProperties net_pnl_7d": "a result's name says what is taken off",
+    "/portfolio additionalProperties net_pnl_today": "a result's name says what is taken off",
   },
 };
 

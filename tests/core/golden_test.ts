@@ -57,6 +57,7 @@ import orderEventValidation from "../golden/runtime/order_event_validation.json"
 };
 import percentile from "../golden/runtime/percentile.json" with { type: "json" };
 import pnlFifo from "../golden/runtime/pnl_fifo.json" with { type: "json" };
+import routerQualityLabel from "../golden/runtime/router_quality_label.json" with { type: "json" };
 import tpSlSeedFormula from "../golden/runtime/tp_sl_seed_formula.json" with { type: "json" };
 import { adapter, Refusal } from "../golden_adapters/adapter.ts";
 import { adapterOf, ADAPTERS } from "../golden_adapters/mod.ts";
@@ -109,6 +110,7 @@ const FILES: Readonly<Record<string, unknown>> = {
   order_event_validation: orderEventValidation,
   percentile: percentile,
   pnl_fifo: pnlFifo,
+  router_quality_label: routerQualityLabel,
   tp_sl_seed_formula: tpSlSeedFormula,
 };
 const TABLES: Readonly<Record<string, unknown>> = {

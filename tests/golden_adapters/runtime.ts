@@ -19,6 +19,7 @@ import { offer, quantile } from "../../core/stats.ts";
 import { type PositionKey, positionKey, type Side } from "../../core/types.ts";
 import { fromPercent, toSeconds } from "../../core/units.ts";
 import { rowProblem } from "../../state/row_check.ts";
+import { routerLabel } from "../../state/surfaces/kpis_routing.ts";
 import { adapter, content, NEAR_ONE } from "./adapter.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -259,6 +260,18 @@ const orderEventValidation = adapter<LogEvent>(
   },
 );
 
+type Ratios = {
+  readonly maker_fill_ratio: number | null;
+  readonly fallback_ratio: number | null;
+  readonly slip_q50: number | null;
+};
+
+const routerQualityLabel = adapter<Ratios>(
+  "router_quality_label",
+  ({ maker_fill_ratio: makerFillFrac, fallback_ratio: fallbackFrac, slip_q50: slipQ50Bps }) =>
+    routerLabel({ makerFillFrac, fallbackFrac, slipQ50Bps }),
+);
+
 export const RUNTIME = [
   exitTrigger,
   ledgerBuild,
@@ -269,4 +282,5 @@ export const RUNTIME = [
   percentile,
   equitySeries,
   orderEventValidation,
+  routerQualityLabel,
 ];

@@ -157,6 +157,12 @@ const MUTATIONS: readonly Mutation[] = [
   turn("exits/rows", "runtime/ledger_build", "signedQty > 0 ?", "signedQty < 0 ?"),
   turn("exits/rows", "runtime/ledger_sync", "=> !open.has(key)", "=> open.has(key)"),
   turn("exits/rows", "runtime/ledger_state_snapshot", "price > 0", "price < 0"),
+  turn(
+    "state/surfaces/kpis_routing",
+    "runtime/router_quality_label",
+    "maker >= MAKER_GOOD_FRAC",
+    "maker > MAKER_GOOD_FRAC",
+  ),
   turn("state/row_check", "runtime/order_event_validation", "=== undefined", "!== undefined"),
   turn("exits/registry", "runtime/tp_sl_seed_formula", "anchorPx - sign", "anchorPx + sign"),
 ];
