@@ -81,7 +81,7 @@ function accountOf(reading: Observation["account"], doubt: Doubt): Observation["
   if (reading.kind === "failed") return reading;
   const problem = problemOf(reading.value);
   if (problem === null) {
-    const positions = reading.value.positions.map(legOf);
+    const positions = onePerLeg(reading.value.positions.map(legOf), doubt);
     return { kind: "read", value: { ...reading.value, positions } };
   }
   const message = `account: ${problem}`;
@@ -115,6 +115,32 @@ function legOf(leg: VenuePosition): VenuePosition {
     unrealizedUsd: orNull(unrealizedUsd, Number.isFinite),
     leverage: orNull(leverage, isPrice),
     liquidationPx: orNull(liquidationPx, isPrice),
+  };
+}
+
+/** Two rows of one leg add up, the worse entry counts, and it is told: no venue may do that. */
+function onePerLeg(rows: readonly VenuePosition[], doubt: Doubt): readonly VenuePosition[] {
+  const legs = new Map<PositionKey, VenuePosition>();
+  for (const row of rows) {
+    const key = positionKey(row.ticker, row.side);
+    const known = legs.get(key);
+    legs.set(key, known === undefined ? row : added(known, row));
+    if (known !== undefined) doubt(`account: ${key} is told twice`);
+  }
+  return [...legs.values()];
+}
+
+function added(one: VenuePosition, other: VenuePosition): VenuePosition {
+  const both = <T>(a: T | null, b: T | null, join: (a: T, b: T) => T) =>
+    a === null || b === null ? null : join(a, b);
+  const worse = one.side === "LONG" ? Math.max : Math.min;
+  return {
+    ...one,
+    lots: one.lots + other.lots,
+    entryPx: both(one.entryPx, other.entryPx, worse),
+    mark: one.mark ?? other.mark,
+    unrealizedUsd: both(one.unrealizedUsd, other.unrealizedUsd, (a, b) => a + b),
+    liquidationPx: both(one.liquidationPx, other.liquidationPx, worse),
   };
 }
 

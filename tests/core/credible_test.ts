@@ -53,6 +53,34 @@ Deno.test("a book with a level that is none, out of order or crossed is no book"
   assert.deepEqual(seenWith({ book: () => oneSided }).book(BTC), oneSided);
 });
 
+Deno.test("two rows of one leg add up at the worse entry, and are told", () => {
+  const both = (side: "LONG" | "SHORT") =>
+    credible(observation({
+      account: {
+        kind: "read",
+        value: account({
+          positions: [
+            position({ side, lots: 5, entryPx: 60_000, unrealizedUsd: 2 }),
+            position({ side, lots: 3, entryPx: 61_000, unrealizedUsd: -1 }),
+          ],
+        }),
+      },
+    }));
+  for (const [side, worst] of [["LONG", 61_000], ["SHORT", 60_000]] as const) {
+    const { account: reading, faults } = both(side);
+    assert.ok(reading.kind === "read");
+    assert.deepEqual(
+      reading.value.positions.map((
+        { lots, entryPx, unrealizedUsd },
+      ) => [lots, entryPx, unrealizedUsd]),
+      [[8, worst, 1]],
+    );
+    assert.deepEqual(faults.map(({ message }) => message), [
+      `account: BTCUSDT:${side} is told twice`,
+    ]);
+  }
+});
+
 Deno.test("a position without a size makes the whole reading unknown, never flat", () => {
   for (const lots of [...NONE, 0, -3, 0.5]) {
     const { account: reading, faults } = read({ lots });
