@@ -7,12 +7,14 @@ import type { GivenLevels } from "../core/exits/registry.ts";
 import {
   attachLevels,
   type LedgerRow,
+  type LegRow,
+  type LevelRow,
   readLegs,
   readLevels,
   syncRegistry,
 } from "../core/exits/rows.ts";
 import { floorUnits } from "../core/increments.ts";
-import type { Dict } from "../core/types.ts";
+import { type Dict, signOf } from "../core/types.ts";
 import type { Feed } from "../core/venues/feed.ts";
 import type { SimPosition } from "../core/venues/sim_state.ts";
 import { show } from "./problems.ts";
@@ -45,8 +47,19 @@ export function parsePositions(
     ),
     ...levels.bad.map((key) => `${file}: entries.${key}: expected levels above 0`),
     ...removed.map((key) => `${file}: entries.${key}: expected a position of this file, got none`),
+    ...crossedLegs(legs.legs, rows).map(({ key, slPx, tpPx }) =>
+      `${file}: entries.${key}: expected the stop on the losing side of the target, ` +
+      `got stop ${slPx} and target ${tpPx}`
+    ),
   ];
   return problems.length > 0 ? { problems } : { book: attachLevels(legs.legs, rows) };
+}
+
+/** Legs whose stop and target have changed sides: one of the two would always be due. */
+function crossedLegs(legs: readonly LegRow[], levels: Dict<LevelRow>) {
+  return Object.entries(attachLevels(legs, levels)).flatMap(([key, { side, slPx, tpPx }]) =>
+    slPx !== null && tpPx !== null && signOf(side) * (tpPx - slPx) <= 0 ? [{ key, slPx, tpPx }] : []
+  );
 }
 
 /** The book of a file. Refuses what cannot be read, row by row. */
