@@ -22,7 +22,8 @@ import { bookFill, type Executed, type Origin } from "./exits/ledger.ts";
 import { owe, payOff } from "./exits/owed.ts";
 import { explainResult, proveResult, tellGaps } from "./exits/proof.ts";
 import { noteAnswer } from "./exits/reconcile.ts";
-import { type Guard, levelsRow, register, tighten } from "./exits/registry.ts";
+import { type Guard, inherit, levelsRow, register, tighten } from "./exits/registry.ts";
+import { lineageOf } from "./ids.ts";
 import { unitsToNumber } from "./increments.ts";
 import type { Memory } from "./memory.ts";
 import type { VenueEvent } from "./ports.ts";
@@ -31,6 +32,7 @@ import {
   bookOrderTrade,
   hearOrder,
   isShort,
+  isUnderWay,
   missTrades,
   type Order,
   questionOrder,
@@ -200,14 +202,15 @@ function executedOf(
   if (order === undefined) {
     return { lots, avgPx: px, feesUsd: feeUsd, firstMs: atMs, isFilled: null };
   }
-  const { filledLots, costPxLots, feesUsd, firstFillMs, closePosition } = order;
+  const { filledLots, costPxLots, feesUsd, firstFillMs, stopTicks } = order;
   return {
     lots: filledLots,
     avgPx: costPxLots / filledLots,
     feesUsd,
     firstMs: firstFillMs ?? atMs,
-    // A resting stop or target has no size of its own: it is done when the leg has gone.
-    isFilled: closePosition ? lots >= legLots : filledLots >= order.lots,
+    // A resting stop or target takes what the leg holds: it is done when the leg has gone.
+    isFilled: (stopTicks !== null && lots >= legLots) ||
+      (order.lots > 0 && filledLots >= order.lots),
   };
 }
 
@@ -218,11 +221,13 @@ function heldLots({ holdings }: Memory, { ticker, side }: Trade): number {
 function originOf(memory: Memory, trade: Trade, order: Order | undefined): Origin {
   const route = order === undefined ? undefined : memory.routes[order.ownerId];
   const guard = memory.registry[positionKey(trade.ticker, trade.side)];
+  // What somebody else closed while an exit was under way was not closed by the exit.
+  const isOwn = order !== undefined || lineageOf(trade.clientId) === memory.lineage;
   const exitReason: ExitReason = trade.cause === "liquidation"
     ? "liquidation"
-    : order?.closePosition
+    : order !== undefined && order.stopTicks !== null
     ? order.kind === "take_profit_market" ? "tp_venue" : "sl_venue"
-    : route?.exitReason ?? guard?.exit?.reason ?? "external";
+    : route?.exitReason ?? (isOwn ? guard?.exit?.reason : null) ?? "external";
   return {
     intentId: order?.intentId ?? null,
     // What nobody of ours ordered is nobody's, whoever holds the leg.
@@ -251,10 +256,11 @@ function registerLeg(work: Work, trade: Trade, levels: Levels): void {
     work.events.push(levelsRow(tightened, "tightened"));
     return put(tightened);
   }
-  if (known !== undefined) work.events.push(levelsRow(known, "removed"));
   const { guard, event } = register(holding, levels, nowMs);
+  if (known !== undefined) work.events.push(levelsRow(known, "removed"));
   work.events.push(event);
-  put(guard);
+  const isOpen = (clientId: string) => isUnderWay(work.memory.orders[clientId]);
+  put(known === undefined ? guard : inherit(guard, known, isOpen));
 }
 
 function askForEverything(work: Work): void {

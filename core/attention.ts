@@ -8,7 +8,7 @@ import type { Memory } from "./memory.ts";
 import type { AccountView } from "./nav.ts";
 import type { MarketView } from "./ports.ts";
 import { ENGINE_FAULT, VENUE } from "./operator.ts";
-import { isAccountKnown } from "./reading.ts";
+import { hasStop, isAccountKnown } from "./reading.ts";
 import type { World } from "./risk/check.ts";
 import { circuitsOf } from "./risk/circuits.ts";
 import type { ModeView } from "./risk/mode.ts";
@@ -237,10 +237,7 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
       items.push({ id: `price_missing:${key}`, level, args: [ageMs] });
     }
     const gainFrac = px === null ? null : signOf(holding.side) * (px / holding.entryPx - 1);
-    const stop = guard?.stop === null || guard === undefined
-      ? undefined
-      : memory.orders[guard.stop.clientId];
-    const resting = stop !== undefined && stop.state !== "done";
+    const resting = guard !== undefined && hasStop(memory, guard);
     if (guard === undefined || guard.levels.slPx === null) {
       items.push({ id: `pos_unprotected:${key}`, level: "critical", args: [gainFrac] });
     } else if (rules.exits.venueStops && !resting && guard.exit === null) {
@@ -257,7 +254,7 @@ function legItems(memory: Memory, view: MarketView, rules: Rules): Attention[] {
       items.push({ id: `adjusted:${key}`, level: "warn", args: [holding.lots] });
     }
     const levels = guard?.levels;
-    const due = levels === undefined || px === null
+    const due = levels === undefined || px === null || guard?.isProvisional
       ? null
       : levelDue({ side: holding.side, slPx: levels.slPx, tpPx: levels.tpPx }, px);
     if (due !== null && guard?.exit === null) {

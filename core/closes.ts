@@ -33,7 +33,8 @@ export function rememberClose(work: Work, close: Close, tradeId: number): void {
     change(work, { closes: without(next, oldest), forgottenUsd });
   }
   if (!STOPS.has(close.reason)) return;
-  const untilMs = close.closedMs + work.rules.limits.cooldownAfterStopMs;
+  const restedMs = close.closedMs + work.rules.limits.cooldownAfterStopMs;
+  const untilMs = Math.max(restedMs, tempo.cooldownUntilMs[close.ticker] ?? 0);
   const cooldownUntilMs = { ...tempo.cooldownUntilMs, [close.ticker]: untilMs };
   change(work, { tempo: { ...tempo, cooldownUntilMs } });
 }

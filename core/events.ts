@@ -3,6 +3,7 @@
  * and, except for vetoes and decisions, a part of the journal row of its tick.
  */
 import type {
+  Adjustment,
   Conditions,
   Earned,
   Effect,
@@ -145,7 +146,7 @@ export type EngineEvent =
     readonly lots: number;
     readonly priceTicks: number | null;
     readonly stopTicks: number | null;
-    readonly purpose: "maker" | "taker" | "market" | "stop" | "target";
+    readonly purpose: "maker" | "taker" | "market" | "stop" | "bridge" | "target";
   }
   | OrderRef & {
     readonly kind: "order_ack";
@@ -362,14 +363,7 @@ export type EngineEvent =
     readonly tpPx: number | null;
     readonly source: string;
   }
-  | {
-    readonly kind: "adjustment";
-    readonly key: PositionKey;
-    readonly fromLots: number;
-    readonly toLots: number;
-    readonly px: number | null;
-    readonly source: "adopted" | "adjustment";
-  }
+  | ({ readonly kind: "adjustment" } & Adjustment)
   | { readonly kind: "income"; readonly income: Income }
   | {
     readonly kind: "operator";

@@ -30,6 +30,7 @@ export function scanExits(work: Work): void {
   const { seen } = work;
   let priceMissingCount = 0;
   for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    if (guard.flatSinceMs !== null) continue;
     const mark = seen.market.mark(guard.ticker);
     if (!isFresh(mark, seen.nowMs)) priceMissingCount += 1;
     const due = dueNow(work, guard, mark);

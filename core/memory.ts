@@ -24,6 +24,15 @@ import type { Dict, Entry, PositionKey, StorageFault } from "./types.ts";
 export const START_PHASES = ["wait_exchange", "reconcile", "protect", "run"] as const;
 export type StartPhase = (typeof START_PHASES)[number];
 
+/** What the readings of the account have said about a stop or target that should rest. */
+export type Sighting = {
+  /** When one last showed it; null: none has. */
+  readonly seenMs: number | null;
+  /** Readings in a row that did not, and when the last of them was taken. */
+  readonly missedCount: number;
+  readonly missedMs: number | null;
+};
+
 /** What every tick moves. */
 export type Pulse = {
   readonly phase: StartPhase;
@@ -49,6 +58,8 @@ export type Pulse = {
   readonly deadManMs: Dict<number>;
   /** Legs of the last good reading that are set apart: something of them is not known. */
   readonly quarantined: readonly PositionKey[];
+  /** The stops and targets that should rest, by client order id. */
+  readonly sightings: Dict<Sighting>;
   /** What could not be written when this tick began; nothing is opened meanwhile. */
   readonly storage: StorageFault | null;
 };
@@ -159,6 +170,7 @@ export function blankMemory(lineage: Lineage, startedMs: number): Memory {
       transfersUsd: 0,
       deadManMs: {},
       quarantined: [],
+      sightings: {},
       storage: null,
     },
     nav: EMPTY_NAV,

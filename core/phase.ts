@@ -7,7 +7,7 @@ import type { Memory, StartPhase } from "./memory.ts";
 import type { Order } from "./router/orders.ts";
 import { isReadingFresh } from "./reading.ts";
 import { MS_PER_SECOND } from "./units.ts";
-import { restingSight } from "./upkeep.ts";
+import { restingSight } from "./resting.ts";
 import { change, type Work } from "./work.ts";
 
 /** While a start is under way it is looked at this often. */

@@ -28,6 +28,7 @@ export type NewOrder = {
   readonly tif: TimeInForce | null;
   readonly lots: number;
   readonly priceTicks: number | null;
+  /** Of an order that rests until price gets there; null: of any other. */
   readonly stopTicks: number | null;
   /** A protective stop: closes whatever the leg holds when it triggers. */
   readonly closePosition: boolean;

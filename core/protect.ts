@@ -22,15 +22,8 @@ import { orderDeadlineMs } from "./router/orders.ts";
 import { meetStrangers, strangerDeadlines } from "./strangers.ts";
 import type { StorageFault } from "./types.ts";
 import { MS_PER_MINUTE, MS_PER_SECOND } from "./units.ts";
-import {
-  checkResting,
-  prune,
-  reconcileBook,
-  tendRegistry,
-  tendStops,
-  tendTargets,
-  upkeepDeadlines,
-} from "./upkeep.ts";
+import { checkResting, tendStops, tendTargets } from "./resting.ts";
+import { prune, reconcileBook, tendRegistry, upkeepDeadlines } from "./upkeep.ts";
 import { begin, change, finish, type Step, type StepInput, tendOrders, type Work } from "./work.ts";
 
 /** Every zone's midnight is at a quarter of an hour. */

@@ -3,9 +3,12 @@
  * is whether a reading was taken after what it is held against. One that is really old is as good as
  * none.
  */
+import type { Guard } from "./exits/registry.ts";
+import { isFresh } from "./exits/scan.ts";
+import type { Memory } from "./memory.ts";
 import type { Observation } from "./ports.ts";
-import type { Order } from "./router/orders.ts";
-import { type Account, positionKey } from "./types.ts";
+import { isUnderWay, type Order } from "./router/orders.ts";
+import type { Account, Mark, Side, Ticker } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
 
 /** A reading older than this says nothing of now. */
@@ -31,6 +34,43 @@ export function isAccountKnown(
   return accountOk && accountMs !== null && isCurrent(nowMs - accountMs);
 }
 
+/** The price of a mark of now; null where there is none. */
+export function freshPx(mark: Mark | null, nowMs: number): number | null {
+  return isFresh(mark, nowMs) ? mark.px : null;
+}
+
+/** Where a leg stands now: the market's mark, or the one the account shows beside the leg. */
+export function legMarkPx({ market, account, nowMs }: Observation, of: LegName): number | null {
+  const px = freshPx(market.mark(of.ticker), nowMs);
+  if (px !== null || account.kind === "failed") return px;
+  return freshPx(shownLeg(account.value, of)?.mark ?? null, nowMs);
+}
+
+/** True where a reading of now, and not of before `sinceMs`, shows no such leg. */
+export function isShownFlat(seen: Observation, of: LegName, sinceMs: number): boolean {
+  const { account } = seen;
+  return account.kind === "read" && isReadingFresh(seen) && account.value.atMs >= sinceMs &&
+    shownLeg(account.value, of) === undefined;
+}
+
+type LegName = { readonly ticker: Ticker; readonly side: Side };
+
+function shownLeg({ positions }: Account, { ticker, side }: LegName) {
+  return positions.find((leg) => leg.ticker === ticker && leg.side === side);
+}
+
+/** True for a stop or target that rested, and that the last reading did not show any more. */
+export function isMissed({ pulse }: Memory, clientId: string): boolean {
+  return (pulse.sightings[clientId]?.missedCount ?? 0) > 0;
+}
+
+/** True where a stop for the leg rests, or is on its way there. */
+export function hasStop(memory: Memory, { stop, bridge }: Guard): boolean {
+  return [stop, bridge].some((one) =>
+    one !== null && isUnderWay(memory.orders[one.clientId]) && !isMissed(memory, one.clientId)
+  );
+}
+
 /**
  * True for a stop or target whose arrival is unknown while the leg has none of its kind. It may be
  * replaced at once: the venue holds at most one closing stop per leg, so a second one can only be
@@ -39,8 +79,9 @@ export function isAccountKnown(
 export function isStopMissing(seen: Observation, order: Order): boolean {
   const account = accountAfter(seen, order);
   return account !== null &&
-    !account.openOrders.some(({ kind, ticker, side }) =>
-      kind === order.kind && ticker === order.ticker && side === order.side
+    !account.openOrders.some(({ kind, ticker, side, lots }) =>
+      kind === order.kind && ticker === order.ticker && side === order.side &&
+      (lots === 0) === order.closePosition
     );
 }
 
@@ -55,10 +96,7 @@ export function isCloseMissing(seen: Observation, order: Order, heldLots: number
   const account = accountAfter(seen, order);
   if (account === null) return isReadingFresh(seen) ? false : isLongSilent(seen, order);
   if (account.openOrders.some(({ clientId }) => clientId === order.clientId)) return false;
-  const key = positionKey(order.ticker, order.side);
-  return account.positions.some((leg) =>
-    positionKey(leg.ticker, leg.side) === key && leg.lots >= heldLots
-  );
+  return (shownLeg(account, order)?.lots ?? 0) >= heldLots;
 }
 
 function isLongSilent({ nowMs }: Observation, order: Order): boolean {

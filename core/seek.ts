@@ -167,7 +167,7 @@ function judge(work: Work, entry: Entry, world: World): Judged {
  */
 function isUnresolved({ memory }: Work, { ticker, side }: Entry): boolean {
   return Object.values(memory.orders).some((order) =>
-    order.ticker === ticker && order.state === "unknown" && !order.closePosition
+    order.ticker === ticker && order.state === "unknown" && order.stopTicks === null
   ) || Object.values(memory.routes).some((route) =>
     route.ticker === ticker && route.side === side && route.effect === "close"
   );

@@ -8,7 +8,7 @@ import { isReadingFresh } from "./reading.ts";
 import { hearOrder, sendOrder } from "./router/orders.ts";
 import { type Dict, positionKey, type VenueOrder } from "./types.ts";
 import { MS_PER_SECOND } from "./units.ts";
-import { restingSight } from "./upkeep.ts";
+import { restingSight } from "./resting.ts";
 import { change, putOrder, type Work } from "./work.ts";
 
 /** A reading may be a little behind: what it shows for as long as this is really there. */
@@ -41,13 +41,16 @@ export function strangerDeadlines({ strangers }: { strangers: Dict<number> }): n
   return Object.values(strangers).map((sinceMs) => sinceMs + SHOWN_MS);
 }
 
-/** True where the order is the stop that a leg of ours is missing: it is remembered again. */
+/**
+ * True where the order is the stop that a leg of ours is missing: it is remembered again. One with a
+ * quantity was a bridge: it closes what the leg held then, and is taken back.
+ */
 function takeUp(work: Work, shown: VenueOrder): boolean {
-  const { ticker, side, effect, kind, clientId, stopTicks } = shown;
+  const { ticker, side, effect, kind, clientId, stopTicks, lots } = shown;
   const key = positionKey(ticker, side);
   const guard = work.memory.registry[key];
   if (guard === undefined || kind !== "stop_market" || effect !== "close") return false;
-  if (stopTicks === null || restingSight(work, guard.stop)?.alive) return false;
+  if (stopTicks === null || lots > 0 || restingSight(work, guard.stop)?.alive) return false;
   const { nowMs } = work.seen;
   const { order } = sendOrder({
     clientId,

@@ -83,6 +83,17 @@ export type Levels = {
   readonly atr: number | null;
 };
 
+/** A leg of the book that was brought to what the venue shows. */
+export type Adjustment = {
+  readonly key: PositionKey;
+  readonly fromLots: number;
+  readonly toLots: number;
+  readonly px: number | null;
+  readonly source: "adopted" | "adjustment";
+  /** The venue was asked for the trades that explain it, and has answered. */
+  readonly answered: boolean;
+};
+
 /** Why a position leaves. A closed vocabulary: surfaces, logs and reports use these words. */
 export const EXIT_REASONS = [
   "sl",

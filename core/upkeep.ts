@@ -1,36 +1,46 @@
 /**
- * Keeps every open leg protected: book against venue, levels against legs, stops that should rest.
- * Runs on every tick, before anything that could add risk.
+ * Keeps the books of what is open: book against venue, levels against legs. Runs on every tick,
+ * before anything that could add risk.
  */
 import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
 import { askForTrades } from "./absorb.ts";
 import { rememberClose } from "./closes.ts";
 import { differenceDeadlineMs, reconcile } from "./exits/reconcile.ts";
-import { follow, type Guard, levelsRow, seed, trackExtremes } from "./exits/registry.ts";
-import { isFresh } from "./exits/scan.ts";
-import { isForsaken, stopDeadlineMs, type StopSight, tendStop } from "./exits/stops.ts";
-import { targetDeadlineMs, tendTarget } from "./exits/targets.ts";
-import { startExit } from "./leaving.ts";
+import {
+  awaitFlat,
+  follow,
+  type Guard,
+  inherit,
+  levelsRow,
+  reseed,
+  seed,
+  trackExtremes,
+  wantsLevels,
+} from "./exits/registry.ts";
+import { stopDeadlineMs } from "./exits/stops.ts";
+import { targetDeadlineMs } from "./exits/targets.ts";
 import type { EngineEvent } from "./events.ts";
-import type { NewOrder } from "./ports.ts";
 import { atr } from "./indicators.ts";
-import { isReadingFresh, isStopMissing } from "./reading.ts";
-import { cancelOrder, isSettled, questionOrder, sendOrder } from "./router/orders.ts";
-import type { PositionKey } from "./types.ts";
-import { change, putOrder, type Work } from "./work.ts";
+import { freshPx, isReadingFresh, isShownFlat, legMarkPx } from "./reading.ts";
+import { restingSight, sightingDeadlines } from "./resting.ts";
+import { isSettled, isUnderWay } from "./router/orders.ts";
+import type { PositionKey, Ticker } from "./types.ts";
+import { change, type Work } from "./work.ts";
 import { MS_PER_HOUR, MS_PER_SECOND } from "./units.ts";
 
-/** An acknowledged order must show up among the open ones within this time. */
-const SHOW_UP_MS = 5 * MS_PER_SECOND;
 /** A symbol rests for as long after a difference that no trade explains. */
 const ADJUSTED_REST_MS = 60 * MS_PER_SECOND;
+/** While a reading has to say that a leg has gone, it is looked for this often. */
+const LOOK_MS = MS_PER_SECOND;
 
 /** Book against venue; current readings only: an old one is no evidence of anything. */
 export function reconcileBook(work: Work): void {
   const { account, nowMs } = work.seen;
   if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
-  const { holdings, differences, tempo: { lastFillMs } } = work.memory;
-  const result = reconcile({ holdings, differences, lastFillMs }, account.value, nowMs);
+  const { holdings, differences, registry, tempo: { lastFillMs } } = work.memory;
+  const markPx = (ticker: Ticker) => freshPx(work.seen.market.mark(ticker), nowMs);
+  const sight = { registry, lastFillMs, markPx, nowMs };
+  const result = reconcile({ holdings, differences }, account.value, sight);
   for (const ticker of result.ask) askForTrades(work, ticker);
   work.events.push(...result.events);
   change(work, { holdings: result.holdings, differences: result.differences });
@@ -51,112 +61,56 @@ function restAdjusted(work: Work, events: readonly EngineEvent[]): void {
   }
 }
 
-/** Every leg has levels; levels without a leg go. */
+/**
+ * Every leg has levels; levels without a leg go, once a reading of the account shows that it has
+ * gone: what the book alone calls flat may still be there, and only its stop would know.
+ */
 export function tendRegistry(work: Work): void {
-  const { memory, seen, rules } = work;
-  let { registry } = memory;
-  for (const key of sortedKeys(memory.holdings)) {
-    const holding = memory.holdings[key]!;
-    const known = registry[key];
-    const mark = seen.market.mark(holding.ticker);
-    const markPx = isFresh(mark, seen.nowMs) ? mark.px : null;
-    if (known !== undefined && known.episodeId === holding.episodeId) {
-      const followed = follow(known, holding, seen.nowMs);
-      const next = markPx === null ? followed : trackExtremes(followed, markPx);
-      if (next !== known) registry = { ...registry, [key]: next };
-      continue;
-    }
-    const sight = { markPx, atr: measuredAtr(work, key), nowMs: seen.nowMs };
-    const { guard, event } = seed(holding, sight, rules.exits);
-    work.events.push(event);
-    registry = { ...registry, [key]: guard };
-  }
-  for (const key of sortedKeys(registry)) {
-    if (memory.holdings[key] !== undefined) continue;
-    work.events.push(levelsRow(registry[key]!, "removed"));
-    registry = without(registry, key);
-  }
-  if (registry !== memory.registry) change(work, { registry });
-}
-
-/** The right stop rests for every leg, and none without a leg. */
-export function tendStops(work: Work): void {
-  const { seen, rules } = work;
-  if (!rules.exits.venueStops) return;
-  for (const [key, guard] of sortedEntries(work.memory.registry)) {
-    const market = seen.market.market(guard.ticker);
-    if (market === null) continue;
-    const { lineage } = work.memory;
-    const move = tendStop(guard, restingSight(work, guard.stop), {
-      market,
-      lineage,
-      nowMs: seen.nowMs,
-      graceMs: rules.exits.unprotectedGraceMs,
-    });
-    if (move.kind === "rests") {
-      change(work, { registry: { ...work.memory.registry, [key]: move.guard } });
-    } else if (move.kind === "place") {
-      sendResting(work, key, move, "stop");
-    } else if (move.kind === "cancel") cancelById(work, move.clientId, "stop_moved");
-    else if (move.kind === "due" && guard.exit === null) {
-      startExit(work, key, guard, { reason: "sl", levelPx: guard.levels.slPx });
-    }
-  }
-  cancelOrphans(work);
-  flattenForsaken(work);
-}
-
-/** The right target rests for every leg, where that is wanted; elsewhere none stays. */
-export function tendTargets(work: Work): void {
-  const { seen, rules } = work;
-  for (const [key, guard] of sortedEntries(work.memory.registry)) {
-    if (!rules.exits.venueTargets) {
-      if (guard.target !== null) cancelById(work, guard.target.clientId, "target_unwanted");
-      continue;
-    }
-    const market = seen.market.market(guard.ticker);
-    if (market === null) continue;
-    const { lineage } = work.memory;
-    const sight = restingSight(work, guard.target);
-    const move = tendTarget(guard, sight, { market, lineage, nowMs: seen.nowMs });
-    if (move.kind === "place") sendResting(work, key, move, "target");
-    else if (move.kind === "cancel") cancelById(work, move.clientId, "target_moved");
-  }
-}
-
-/** Sends a stop or a target and remembers it as the one that should rest. */
-function sendResting(
-  work: Work,
-  key: PositionKey,
-  { order, guard }: { order: NewOrder; guard: Guard },
-  purpose: "stop" | "target",
-): void {
+  for (const key of sortedKeys(work.memory.holdings)) tendLevels(work, key);
   const { nowMs } = work.seen;
-  const sent = sendOrder(order, { intentId: null, ownerId: key, nowMs, purpose, submission: null });
-  putOrder(work, sent.order);
-  work.commands.push(sent.command);
-  work.events.push(sent.event);
-  change(work, { registry: { ...work.memory.registry, [key]: guard } });
+  for (const [key, guard] of sortedEntries(work.memory.registry)) {
+    if (work.memory.holdings[key] !== undefined) continue;
+    if (isShownFlat(work.seen, guard, guard.flatSinceMs ?? nowMs)) {
+      work.events.push(levelsRow(guard, "removed"));
+      change(work, { registry: without(work.memory.registry, key) });
+    } else if (guard.flatSinceMs === null) putGuard(work, key, awaitFlat(guard, nowMs));
+  }
 }
 
-/** An order the venue acknowledged but does not show any more is asked about. */
-export function checkResting(work: Work): void {
-  const { account, nowMs } = work.seen;
-  if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
-  const shown = new Set(account.value.openOrders.map(({ clientId }) => clientId));
-  for (const [, order] of sortedEntries(work.memory.orders)) {
-    const quiet = order.state === "open" && order.query === null && order.ackMs !== null &&
-      account.value.atMs - order.ackMs > SHOW_UP_MS;
-    if (quiet && !shown.has(order.clientId)) putOrder(work, questionOrder(order, nowMs));
+function tendLevels(work: Work, key: PositionKey): void {
+  const { memory, seen, rules } = work;
+  const holding = memory.holdings[key]!;
+  const known = memory.registry[key];
+  const markPx = legMarkPx(seen, holding);
+  const sight = () => ({ markPx, atr: measuredAtr(work, key), nowMs: seen.nowMs });
+  if (known === undefined || known.episodeId !== holding.episodeId) {
+    const { guard, event } = seed(holding, sight(), rules.exits);
+    if (known !== undefined) work.events.push(levelsRow(known, "removed"));
+    work.events.push(event);
+    const isOpen = (clientId: string) => isUnderWay(memory.orders[clientId]);
+    return putGuard(work, key, known === undefined ? guard : inherit(guard, known, isOpen));
   }
+  let guard = follow(known, holding, seen.nowMs);
+  if (wantsLevels(guard, markPx)) {
+    const made = reseed(guard, holding, sight(), rules.exits);
+    guard = made.guard;
+    work.events.push(made.event);
+  }
+  const next = markPx === null ? guard : trackExtremes(guard, markPx);
+  if (next !== known) putGuard(work, key, next);
+}
+
+function putGuard(work: Work, key: PositionKey, guard: Guard): void {
+  change(work, { registry: { ...work.memory.registry, [key]: guard } });
 }
 
 /** Forgets what can no longer matter: settled orders nobody waits for, times that have passed. */
 export function prune(work: Work): void {
   const { memory, seen } = work;
   const resting = new Set(
-    Object.values(memory.registry).flatMap(({ stop, target }) => [
+    Object.values(memory.registry).flatMap(({ stop, bridge, target }) => [
       stop?.clientId,
+      bridge?.clientId,
       target?.clientId,
     ]),
   );
@@ -177,8 +131,15 @@ export function prune(work: Work): void {
 /** Instants at which legs, levels and stops want a tick of their own. */
 export function upkeepDeadlines(work: Work): (number | null)[] {
   const { memory } = work;
-  const deadlines: (number | null)[] = [differenceDeadlineMs(memory.differences)];
+  const deadlines: (number | null)[] = [
+    differenceDeadlineMs(memory.differences),
+    ...sightingDeadlines(work),
+  ];
   for (const guard of Object.values(memory.registry)) {
+    if (guard.flatSinceMs !== null) {
+      deadlines.push(work.seen.nowMs + LOOK_MS);
+      continue;
+    }
     deadlines.push(stopDeadlineMs(guard, restingSight(work, guard.stop)));
     if (work.rules.exits.venueTargets) {
       deadlines.push(targetDeadlineMs(guard, restingSight(work, guard.target)));
@@ -187,55 +148,6 @@ export function upkeepDeadlines(work: Work): (number | null)[] {
     if (maxHoldMs !== null && guard.exit === null) deadlines.push(guard.openedMs + maxHoldMs);
   }
   return deadlines;
-}
-
-/** How the stop or target that should rest stands. */
-export function restingSight(work: Work, wanted: Guard["stop"]): StopSight {
-  if (wanted === null) return null;
-  const order = work.memory.orders[wanted.clientId];
-  if (order === undefined) return { alive: false, resting: false, rejected: null };
-  const alive = order.state !== "done" && !isStopMissing(work.seen, order);
-  return { alive, resting: alive && order.ackMs !== null, rejected: order.rejectCode };
-}
-
-/** A leg of ours for which no stop can be placed is not kept: better flat than naked. */
-function flattenForsaken(work: Work): void {
-  const { seen, rules } = work;
-  const { unprotectedGraceMs: graceMs, flattenUnprotected } = rules.exits;
-  if (!flattenUnprotected) return;
-  for (const [key, guard] of sortedEntries(work.memory.registry)) {
-    if (!isForsaken(guard, { nowMs: seen.nowMs, graceMs }) || isCovered(work, guard)) continue;
-    startExit(work, key, guard, { reason: "unprotected", levelPx: guard.levels.slPx });
-  }
-}
-
-/** True where a closing stop rests for the leg, whoever placed it: the venue takes one, not two. */
-function isCovered({ seen: { account } }: Work, { ticker, side }: Guard): boolean {
-  return account.kind === "read" &&
-    account.value.openOrders.some((order) =>
-      order.kind === "stop_market" && order.effect === "close" && order.ticker === ticker &&
-      order.side === side
-    );
-}
-
-/** A protective order whose leg is gone must not stay: it is cancelled until the venue agrees. */
-function cancelOrphans(work: Work): void {
-  for (const [, order] of sortedEntries(work.memory.orders)) {
-    if (!order.closePosition) continue;
-    const guard = work.memory.registry[order.ownerId as PositionKey];
-    const isWanted = guard?.stop?.clientId === order.clientId ||
-      guard?.target?.clientId === order.clientId;
-    if (!isWanted) cancelById(work, order.clientId, "leg_flat");
-  }
-}
-
-function cancelById(work: Work, clientId: string, reason: string): void {
-  const order = work.memory.orders[clientId];
-  if (order === undefined) return;
-  const cancelled = cancelOrder(order, { nowMs: work.seen.nowMs, reason });
-  work.commands.push(...cancelled.commands);
-  work.events.push(...cancelled.events);
-  if (cancelled.order !== order) putOrder(work, cancelled.order);
 }
 
 /** The true range of the hour (or of the feed's own candles); null while history is short. */

@@ -8,6 +8,7 @@ import type { Guard } from "./exits/registry.ts";
 import { trailPx } from "./exits/scan.ts";
 import type { Memory } from "./memory.ts";
 import type { Alert, Wake } from "./ports.ts";
+import { isMissed } from "./reading.ts";
 
 /** What to wait for after the tick that left this memory. */
 export function wakeOf(memory: Memory): Wake {
@@ -15,11 +16,14 @@ export function wakeOf(memory: Memory): Wake {
   return { untilMs: memory.pulse.wakeMs, alerts };
 }
 
-function alertsOf({ orders, routes }: Memory, guard: Guard): readonly Alert[] {
+function alertsOf(memory: Memory, guard: Guard): readonly Alert[] {
+  const { orders, routes } = memory;
+  if (guard.flatSinceMs !== null || guard.isProvisional) return [];
   const { ticker, side, levels, stop, exit } = guard;
   const isLong = side === "LONG";
   const against = (px: number): Alert => ({ kind: "level", ticker, px, falling: isLong });
-  const rests = stop !== null && orders[stop.clientId]?.state === "open";
+  const rests = stop !== null && orders[stop.clientId]?.state === "open" &&
+    !isMissed(memory, stop.clientId);
   const stops = levels.slPx === null || rests ? [] : [against(levels.slPx)];
   // A patient exit gives way to a stop; any other is under way already.
   if (exit !== null) return routes[exit.routeId]?.urgent === false ? stops : [];

@@ -301,6 +301,7 @@ function bodyOf(event: EngineEvent, view: Markets, { positionMode, venue }: RowS
         to_lots: event.toLots,
         price: event.px,
         source: event.source,
+        trades_answered: event.answered,
       };
     case "pnl_mismatch":
       return {

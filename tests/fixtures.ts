@@ -190,6 +190,7 @@ export function holding(changes: Partial<Holding> = {}): Holding {
     earned: [],
     parts: [],
     averageUsd: 0,
+    takenMs: null,
     ...changes,
   };
 }
@@ -216,6 +217,7 @@ export function close(changes: Partial<Close> = {}): Close {
 }
 
 export function guard(changes: Partial<Guard> = {}): Guard {
+  const { slPx, tpPx } = changes.levels ?? levels();
   return {
     ticker: BTC,
     side: "LONG",
@@ -225,12 +227,15 @@ export function guard(changes: Partial<Guard> = {}): Guard {
     entryPx: 60_000,
     lots: 5,
     levels: levels(),
+    initialLevels: { slPx, tpPx },
+    isProvisional: false,
     openedMs: T0,
     registeredMs: T0,
     updatedMs: T0,
     bestPx: 60_000,
     worstPx: 60_000,
     stop: null,
+    bridge: null,
     stopAttempts: 0,
     target: null,
     targetAttempts: 0,
@@ -240,6 +245,7 @@ export function guard(changes: Partial<Guard> = {}): Guard {
     exit: null,
     exitAttempts: 0,
     passedPx: null,
+    flatSinceMs: null,
     ...changes,
   };
 }

@@ -25,7 +25,7 @@ const RANKS: readonly (readonly [pattern: RegExp, rank: number])[] = [
   [/^core\/(strategies|risk|router|exits|intel|venues)\//, 1],
   [/^core\/(rules|past|diagnostics|tally|memory|screener)\.ts$/, 2],
   [
-    /^core\/(work|world|operator|absorb|reading|upkeep|attention|protect|seek|routes|routing|scoring|flips|feasible|strangers|phase|leaving|wake|dead_man|decisions|cash|closes)\.ts$/,
+    /^core\/(work|world|operator|absorb|reading|upkeep|resting|attention|protect|seek|routes|routing|scoring|flips|feasible|strangers|phase|leaving|wake|dead_man|decisions|cash|closes)\.ts$/,
     3,
   ],
   [/^core\/(executor|replay)\.ts$/, 4],

@@ -80,7 +80,7 @@ export function netUsd(
 export type Journey = {
   readonly bestPx: number;
   readonly worstPx: number;
-  readonly levels: { readonly slPx: number | null; readonly tpPx: number | null };
+  readonly initialLevels: { readonly slPx: number | null; readonly tpPx: number | null };
 };
 
 /** The last row of a leg that is flat now: what it was, what it came to, how far it went. */
@@ -97,7 +97,7 @@ export function endEpisode(
 ): { close: Close; event: EngineEvent } {
   const { ticker, side, strategyId, openedMs, realizedUsd, feesUsd, fundingUsd } = holding;
   const result = { realizedUsd, feesUsd, fundingUsd };
-  const rMultiple = multipleOf(holding, market, journey?.levels.slPx ?? null);
+  const rMultiple = multipleOf(holding, market, journey?.initialLevels.slPx ?? null);
   const usd = holding.closedUsd;
   const earned = earnedBy(holding);
   return {
@@ -130,8 +130,8 @@ export function endEpisode(
       maxLots: holding.maxLots,
       entryPx: averageOf(holding.opened),
       exitPx: averageOf(holding.closed),
-      slPx: journey?.levels.slPx ?? null,
-      tpPx: journey?.levels.tpPx ?? null,
+      slPx: journey?.initialLevels.slPx ?? null,
+      tpPx: journey?.initialLevels.tpPx ?? null,
       ...excursions(holding, journey),
       rMultiple,
     },

@@ -60,6 +60,8 @@ export type Holding = {
   readonly parts: readonly Part[];
   /** The result at the book's own average cost: the other opinion on `realizedUsd`. */
   readonly averageUsd: number;
+  /** The venue's size was taken over as of then: trades up to then are in it. Null: never. */
+  readonly takenMs: number | null;
 };
 
 export type Holdings = Readonly<Record<PositionKey, Holding>>;
@@ -112,6 +114,7 @@ export function bookFill(
   const key = positionKey(trade.ticker, trade.side);
   const held = holdings[key];
   const fill = fillRow(trade, origin, { held, executed });
+  if (isTaken(held, trade)) return bookTaken(holdings, trade, fill, { origin, ...sight });
   const { lotsBefore, lotsAfter } = moved(held, trade);
   const mark = closeMark({ effect: trade.effect, lotsBefore, lotsAfter });
   if (mark === null) {
@@ -156,6 +159,24 @@ function fillRow(
     exitReason: trade.effect === "close" ? origin.exitReason : null,
     atMs: trade.atMs,
   };
+}
+
+/** A trade that is in the leg's size already: it moves money alone, as the venue tells it. */
+function bookTaken(
+  holdings: Holdings,
+  trade: Trade,
+  fill: EngineEvent,
+  { origin, ...sight }: Sight & { origin: Origin },
+): Booking {
+  const { realizedUsd, events } = closeNothing(trade, origin, sight);
+  const rows = trade.effect === "open" ? [fill] : [fill, ...events];
+  const result = trade.effect === "open" ? 0 : realizedUsd;
+  return { holdings, events: rows, close: null, ended: null, realizedUsd: result, excessLots: 0 };
+}
+
+/** True for a trade that came late: the leg's size was taken over from the venue with it in. */
+function isTaken(held: Holding | undefined, { atMs }: Trade): boolean {
+  return held !== undefined && held.takenMs !== null && atMs <= held.takenMs;
 }
 
 /** A trade that closes: every one has its row, and the one after which nothing is held says so. */
@@ -226,6 +247,7 @@ function openLeg(
       earned: [],
       parts: [],
       averageUsd: 0,
+      takenMs: null,
     };
   }
   const lots = held.lots + trade.lots;

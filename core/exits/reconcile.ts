@@ -1,7 +1,8 @@
 /**
  * The venue's legs against the book's. A difference is a question first (trades may be under way),
  * then the venue's truth: the book takes it over, says so, and the leg is protected like any other.
- * Bounded and idempotent: without a difference nothing happens, with one it ends in two steps.
+ * Bounded and idempotent: without a difference nothing happens; with one it ends in two steps, or
+ * after three questions that nobody answers.
  */
 import type { EngineEvent } from "../events.ts";
 import type { Account, Dict, ExitReason, PositionKey, Ticker, VenuePosition } from "../types.ts";
@@ -10,15 +11,19 @@ import { MS_PER_SECOND } from "../units.ts";
 import { type Close, endEpisode, NO_SUM } from "./episode.ts";
 import { episodeName, type Holding, type Holdings } from "./ledger.ts";
 import { adjustParcels, foundParcel } from "./parcels.ts";
+import type { Registry } from "./registry.ts";
 
 /** How long trades that explain a difference may be under way. */
 export const DIFFERENCE_PATIENCE_MS = 2 * MS_PER_SECOND;
+/** After so many questions without an answer the venue's legs are believed without its trades. */
+const ASKED_MAX_COUNT = 3;
 
 /** A leg on which book and venue differ. */
 export type Difference = {
   readonly sinceMs: number;
   readonly venueLots: number;
   readonly askedMs: number;
+  readonly askedCount: number;
   readonly answered: boolean;
 };
 export type Differences = Readonly<Record<PositionKey, Difference>>;
@@ -32,19 +37,26 @@ export type Reconciled = {
   readonly events: readonly EngineEvent[];
 };
 
+/** What a difference is judged by besides book and venue. */
+export type ReconcileSight = {
+  readonly registry: Registry;
+  /** When the newest trade of each symbol was made. */
+  readonly lastFillMs: Dict<number>;
+  /** The market's own mark, for a leg that the venue tells without any price; null: unknown. */
+  readonly markPx: (ticker: Ticker) => number | null;
+  readonly nowMs: number;
+};
+
 /**
  * Compares and acts. Call with good readings only: a failed read is no evidence of anything, nor is
  * one that was taken before the newest trade of its symbol (`lastFillMs`).
  */
 export function reconcile(
-  { holdings, differences, lastFillMs }: {
-    holdings: Holdings;
-    differences: Differences;
-    lastFillMs: Dict<number>;
-  },
+  { holdings, differences }: { holdings: Holdings; differences: Differences },
   account: Account,
-  nowMs: number,
+  sight: ReconcileSight,
 ): Reconciled {
+  const { nowMs, lastFillMs } = sight;
   const shown = new Map<PositionKey, VenuePosition>();
   for (const leg of account.positions) shown.set(positionKey(leg.ticker, leg.side), leg);
   const keys = [...new Set([...Object.keys(holdings), ...shown.keys()])] as PositionKey[];
@@ -60,16 +72,22 @@ export function reconcile(
       continue;
     }
     if (venueLots === (held?.lots ?? 0)) continue;
-    if (known === undefined || known.venueLots !== venueLots) {
-      const fresh = { sinceMs: nowMs, venueLots, askedMs: nowMs, answered: false };
+    const askedCount = known?.askedCount ?? 0;
+    const isAnother = known?.venueLots !== venueLots && askedCount < ASKED_MAX_COUNT;
+    if (known === undefined || isAnother) {
+      const asked = { askedMs: nowMs, askedCount: askedCount + 1, answered: false };
+      const fresh = { sinceMs: nowMs, venueLots, ...asked };
       result = remember(result, key, fresh, ticker);
     } else if (account.atMs - known.sinceMs < DIFFERENCE_PATIENCE_MS) {
       result = remember(result, key, known, null);
-    } else if (!known.answered) {
-      const again = nowMs - known.askedMs >= DIFFERENCE_PATIENCE_MS;
-      const asked = again ? { ...known, askedMs: nowMs } : known;
-      result = remember(result, key, asked, again ? ticker : null);
-    } else result = takeOver(result, key, { leg, held, known, nowMs });
+    } else if (known.answered) {
+      result = takeOver(result, key, { leg, held, known, readMs: account.atMs, ...sight });
+    } else if (nowMs - known.askedMs < DIFFERENCE_PATIENCE_MS) {
+      result = remember(result, key, known, null);
+    } else if (askedCount < ASKED_MAX_COUNT) {
+      const asked = { ...known, askedMs: nowMs, askedCount: askedCount + 1 };
+      result = remember(result, key, asked, ticker);
+    } else result = takeOver(result, key, { leg, held, known, readMs: account.atMs, ...sight });
   }
   return unchanged(result, differences) ? { ...result, differences } : result;
 }
@@ -109,84 +127,107 @@ function remember(
   };
 }
 
-function takeOver(
-  result: Reconciled,
+type Taking = ReconcileSight & {
+  readonly leg: VenuePosition | null;
+  readonly held: Holding | null;
+  readonly known: Difference;
+  /** When the venue was read. */
+  readonly readMs: number;
+};
+
+function takeOver(result: Reconciled, key: PositionKey, taking: Taking): Reconciled {
+  const { leg, held, known, markPx } = taking;
+  if (leg === null) return dropped(result, key, held!, taking);
+  const entryPx = leg.entryPx ?? held?.entryPx ?? leg.mark?.px ?? markPx(leg.ticker);
+  // Without any price there is nothing to book it at: it stays a difference, and entries stay off.
+  if (entryPx === null) return remember(result, key, known, null);
+  const taken = held === null
+    ? adopted(leg, entryPx, taking)
+    : adjusted(held, { ...leg, entryPx }, taking);
+  return {
+    ...result,
+    holdings: { ...result.holdings, [key]: taken },
+    events: [...result.events, adjustmentRow(key, entryPx, taking)],
+  };
+}
+
+function adjustmentRow(
   key: PositionKey,
-  { leg, held, known, nowMs }: {
-    leg: VenuePosition | null;
-    held: Holding | null;
-    known: Difference;
-    nowMs: number;
-  },
-): Reconciled {
-  const px = leg?.entryPx ?? leg?.mark?.px ?? null;
-  const source = held === null ? "adopted" : "adjustment";
-  const adjustment: EngineEvent = {
+  px: number | null,
+  { leg, held, known: { answered } }: Taking,
+): EngineEvent {
+  return {
     kind: "adjustment",
     key,
     fromLots: held?.lots ?? 0,
     toLots: leg?.lots ?? 0,
     px,
-    source,
-  };
-  if (leg === null) return dropped(result, key, held!, adjustment, nowMs);
-  const entryPx = px ?? held?.entryPx ?? null;
-  // Without any price there is nothing to book it at: it stays a difference, and entries stay off.
-  if (entryPx === null) return remember(result, key, known, null);
-  const shown = { side: leg.side, lots: leg.lots, entryPx, atMs: nowMs };
-  const taken: Holding = held === null
-    ? {
-      ticker: leg.ticker,
-      side: leg.side,
-      lots: leg.lots,
-      entryPx,
-      leverage: leg.leverage ?? 1,
-      episodeId: episodeName(key, nowMs),
-      strategyId: null,
-      source: "adopted",
-      openedMs: nowMs,
-      updatedMs: nowMs,
-      realizedUsd: 0,
-      feesUsd: 0,
-      fundingUsd: 0,
-      closedUsd: 0,
-      maxLots: leg.lots,
-      opened: { lots: leg.lots, pxLots: leg.lots * entryPx },
-      closed: NO_SUM,
-      parcels: [foundParcel({ ...shown, px: entryPx })],
-      earned: [],
-      parts: [],
-      averageUsd: 0,
-    }
-    : {
-      ...held,
-      lots: leg.lots,
-      entryPx,
-      source: "adjustment",
-      updatedMs: nowMs,
-      maxLots: Math.max(held.maxLots, leg.lots),
-      parcels: adjustParcels(held, shown),
-    };
-  return {
-    ...result,
-    holdings: { ...result.holdings, [key]: taken },
-    events: [...result.events, adjustment],
+    source: held === null ? "adopted" : "adjustment",
+    answered,
   };
 }
 
+function adopted(
+  { ticker, side, lots, leverage }: VenuePosition,
+  entryPx: number,
+  { nowMs, readMs }: Taking,
+): Holding {
+  return {
+    ticker,
+    side,
+    lots,
+    entryPx,
+    leverage: leverage ?? 1,
+    episodeId: episodeName(positionKey(ticker, side), nowMs),
+    strategyId: null,
+    source: "adopted",
+    openedMs: nowMs,
+    updatedMs: nowMs,
+    realizedUsd: 0,
+    feesUsd: 0,
+    fundingUsd: 0,
+    closedUsd: 0,
+    maxLots: lots,
+    opened: { lots, pxLots: lots * entryPx },
+    closed: NO_SUM,
+    parcels: [foundParcel({ side, lots, px: entryPx, atMs: nowMs })],
+    earned: [],
+    parts: [],
+    averageUsd: 0,
+    takenMs: readMs,
+  };
+}
+
+function adjusted(
+  held: Holding,
+  { side, lots, entryPx }: VenuePosition & { entryPx: number },
+  { nowMs, readMs }: Taking,
+): Holding {
+  return {
+    ...held,
+    lots,
+    entryPx,
+    source: "adjustment",
+    updatedMs: nowMs,
+    maxLots: Math.max(held.maxLots, lots),
+    parcels: adjustParcels(held, { side, lots, entryPx, atMs: nowMs }),
+    takenMs: readMs,
+  };
+}
+
+/** The book did not see how the leg ended: what it came to in multiples of its risk is not known. */
 function dropped(
   result: Reconciled,
   key: PositionKey,
   held: Holding,
-  adjustment: EngineEvent,
-  nowMs: number,
+  taking: Taking,
 ): Reconciled {
+  const guard = taking.registry[key];
   const reason: ExitReason = "external";
-  // The book did not see how it ended: what it came to in multiples of its risk is not known.
   const ended = endEpisode(held, reason, {
-    closedMs: nowMs,
+    closedMs: taking.nowMs,
     market: null,
-    journey: null,
+    journey: guard?.episodeId === held.episodeId ? guard : null,
     conditions: null,
   });
   const { [key]: _gone, ...others } = result.holdings;
@@ -194,7 +235,7 @@ function dropped(
     ...result,
     holdings: others as Holdings,
     closes: [...result.closes, ended.close],
-    events: [...result.events, adjustment, ended.event],
+    events: [...result.events, adjustmentRow(key, null, taking), ended.event],
   };
 }
 

@@ -29,8 +29,10 @@ export const exitsShape = {
 const ExitKeys = z.object(exitsShape);
 export type ExitRules = ReturnType<typeof exitRules>;
 
+type LevelPair = Pick<Levels, "slPx" | "tpPx">;
+
 /** Levels somebody gave for legs that the engine did not open, by leg. */
-export type GivenLevels = Dict<Pick<Levels, "slPx" | "tpPx">>;
+export type GivenLevels = Dict<LevelPair>;
 
 /** Turns the parsed keys into rules. */
 export function exitRules({ exits }: z.output<typeof ExitKeys>, given: GivenLevels = {}) {
@@ -57,6 +59,10 @@ export type Guard = {
   readonly entryPx: number;
   readonly lots: number;
   readonly levels: Levels;
+  /** As the leg began: what it is judged by, however its stop has been moved since. */
+  readonly initialLevels: LevelPair;
+  /** Invented while nobody knew a mark: nothing fires or rests by them before they are anchored. */
+  readonly isProvisional: boolean;
   readonly openedMs: number;
   readonly registeredMs: number;
   readonly updatedMs: number;
@@ -65,6 +71,8 @@ export type Guard = {
   readonly worstPx: number;
   /** The protective order that should be resting at the venue. */
   readonly stop: { readonly clientId: string; readonly stopTicks: number } | null;
+  /** Rests in its place while it is moved: the venue takes one stop a leg that closes all of it. */
+  readonly bridge: { readonly clientId: string; readonly stopTicks: number } | null;
   readonly stopAttempts: number;
   readonly stopRetryMs: number;
   /** The target that should be resting at the venue, where that is wanted. */
@@ -81,6 +89,8 @@ export type Guard = {
   readonly exitAttempts: number;
   /** The level that the mark had passed already when the leg was found; null: none. */
   readonly passedPx: number | null;
+  /** Since when the book calls the leg flat, until a reading of the account agrees; null: it is open. */
+  readonly flatSinceMs: number | null;
 };
 
 export type Registry = Readonly<Record<PositionKey, Guard>>;
@@ -111,30 +121,93 @@ export function register(
   return born(holding, { levels, source: "intent", change: "registered", nowMs });
 }
 
-/**
- * Registers a leg the engine did not open: adopted, manual, lost. Levels that were given for it
- * hold as they are; a stop nobody gave is anchored at the entry price. What the mark has passed
- * already is anchored anew at the mark, so that nothing fires at once, and what was passed is kept:
- * the leg may be one that somebody wants to leave.
- */
+/** What levels are made from; a mark of null: nobody knows where the market is. */
+export type SeedSight = {
+  readonly markPx: number | null;
+  readonly atr: number | null;
+  readonly nowMs: number;
+};
+
+/** Registers a leg the engine did not open: adopted, manual, lost. */
 export function seed(
   holding: Holding,
-  { markPx, atr, nowMs }: { markPx: number | null; atr: number | null; nowMs: number },
+  sight: SeedSight,
   rules: ExitRules,
 ): { guard: Guard; event: EngineEvent } {
-  const { ticker, side, entryPx } = holding;
+  const { levels, ...rest } = inventLevels(holding, sight, rules);
+  const source = holding.source === "adopted" ? "adopted" : "seed";
+  const { guard, event } = born(holding, { levels, source, change: "seeded", nowMs: sight.nowMs });
+  return { guard: { ...guard, ...rest }, event };
+}
+
+/** True for a guard whose levels have to be made: there are none, or the mark they lacked is there. */
+export function wantsLevels({ levels, isProvisional }: Guard, markPx: number | null): boolean {
+  if (isProvisional) return markPx !== null;
+  return levels.slPx === null && levels.tpPx === null;
+}
+
+/** Levels for a leg that is registered and has none that hold. What trails or ends by time stays. */
+export function reseed(
+  guard: Guard,
+  holding: Holding,
+  sight: SeedSight,
+  rules: ExitRules,
+): { guard: Guard; event: EngineEvent } {
+  const { levels: invented, ...rest } = inventLevels(holding, sight, rules);
+  const { trailFrac, maxHoldMs } = guard.levels;
+  const levels = { ...invented, trailFrac, maxHoldMs };
+  const next = { ...guard, ...rest, levels, initialLevels: pairOf(levels), updatedMs: sight.nowMs };
+  return { guard: next, event: levelsRow(next, "seeded") };
+}
+
+/**
+ * Levels that were given hold as they are: what the mark has passed of them is due now. What nobody
+ * gave is anchored at the entry price, and anew at the mark where the mark has passed it already, so
+ * that no invention fires at once; what was passed is kept: somebody may want to leave such a leg.
+ */
+function inventLevels(
+  { ticker, side, entryPx }: Holding,
+  { markPx, atr }: SeedSight,
+  rules: ExitRules,
+): Pick<Guard, "levels" | "passedPx" | "isProvisional"> {
   const levelsAt = (anchorPx: number) =>
     seedLevels({ side, anchorPx, atr: atr ?? anchorPx * rules.fallbackAtrFrac }, rules);
   const given = rules.given[positionKey(ticker, side)];
   const anchored = levelsAt(entryPx);
-  const wished = given === undefined
-    ? anchored
-    : { ...anchored, slPx: given.slPx ?? anchored.slPx, tpPx: given.tpPx };
-  const passed = markPx === null ? null : levelDue({ side, ...wished }, markPx);
-  const levels = markPx === null || passed === null ? wished : levelsAt(markPx);
-  const source = holding.source === "adopted" ? "adopted" : "seed";
-  const { guard, event } = born(holding, { levels, source, change: "seeded", nowMs });
-  return { guard: { ...guard, passedPx: passed?.levelPx ?? null }, event };
+  if (given !== undefined && given.slPx !== null) {
+    return { levels: { ...anchored, ...pairOf(given) }, passedPx: null, isProvisional: false };
+  }
+  const { slPx } = anchored;
+  const invented = { side, slPx, tpPx: given === undefined ? anchored.tpPx : null };
+  const passed = markPx === null ? null : levelDue(invented, markPx);
+  const levels = markPx === null || passed === null ? anchored : levelsAt(markPx);
+  return {
+    levels: given === undefined ? levels : { ...levels, tpPx: given.tpPx },
+    passedPx: passed?.levelPx ?? null,
+    isProvisional: markPx === null,
+  };
+}
+
+function pairOf({ slPx, tpPx }: LevelPair): LevelPair {
+  return { slPx, tpPx };
+}
+
+/** The book calls the leg flat: nothing is begun for it any more, and what rests goes on resting. */
+export function awaitFlat(guard: Guard, nowMs: number): Guard {
+  return { ...guard, flatSinceMs: nowMs, exit: null, nakedSinceMs: null, updatedMs: nowMs };
+}
+
+/**
+ * A leg that is opened again inherits no level. What still rests at the venue closes it as well as
+ * the one before, and is moved to where it belongs rather than taken away first.
+ */
+export function inherit(
+  guard: Guard,
+  { stop, bridge, target }: Guard,
+  rests: (clientId: string) => boolean,
+): Guard {
+  const kept = (one: Guard["stop"]) => one !== null && rests(one.clientId) ? one : null;
+  return { ...guard, stop: kept(stop), bridge: kept(bridge), target: kept(target) };
 }
 
 /** Keeps quantity and entry in step with the leg; levels stay as they were registered. */
@@ -191,12 +264,15 @@ function born(
     entryPx,
     lots,
     levels,
+    initialLevels: pairOf(levels),
+    isProvisional: false,
     openedMs,
     registeredMs: nowMs,
     updatedMs: nowMs,
     bestPx: entryPx,
     worstPx: entryPx,
     stop: null,
+    bridge: null,
     stopAttempts: 0,
     target: null,
     targetAttempts: 0,
@@ -206,6 +282,7 @@ function born(
     exit: null,
     exitAttempts: 0,
     passedPx: null,
+    flatSinceMs: null,
   };
   return { guard, event: levelsRow(guard, change) };
 }

@@ -57,7 +57,7 @@ export function sendOrder(
     intentId: string | null;
     ownerId: string;
     nowMs: number;
-    purpose: "maker" | "taker" | "market" | "stop" | "target";
+    purpose: "maker" | "taker" | "market" | "stop" | "bridge" | "target";
     submission: Submission | null;
   },
 ): { order: Order; command: Command; event: EngineEvent } {
@@ -186,6 +186,11 @@ export function isShort(order: Order): boolean {
 /** The venue has told its trades, and not all of this order were among them. */
 export function missTrades(order: Order, atMs: number): Order {
   return isShort(order) ? countMissing(order, atMs) : order;
+}
+
+/** True for an order that rests, or may yet come to rest. */
+export function isUnderWay(order: Order | undefined): boolean {
+  return order !== undefined && order.state !== "done";
 }
 
 /** True when nothing about this order can still change. */

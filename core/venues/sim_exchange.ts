@@ -14,7 +14,13 @@ import type { Feed } from "./feed.ts";
 import { type ExchangeRules, SimDesk } from "./sim_desk.ts";
 import { firstCrossMs } from "./sim_fill.ts";
 import { fillResting, finish, place, progress, sweep } from "./sim_matching.ts";
-import type { InFlight, SimOrder, SimPosition, SimState } from "./sim_state.ts";
+import {
+  type InFlight,
+  isConditional,
+  type SimOrder,
+  type SimPosition,
+  type SimState,
+} from "./sim_state.ts";
 
 const FUNDING_MS = 8 * MS_PER_HOUR;
 const FUNDING_BASE_FRAC = 0.0001;
@@ -97,7 +103,7 @@ export class SimExchange {
       next = { atMs: Math.max(atMs, this.#desk.state.nowMs), happen };
     };
     for (const [, order] of sortedEntries(this.#desk.state.orders)) {
-      if (order.closePosition) {
+      if (isConditional(order)) {
         consider(this.#triggerMs(order, toMs), () => this.#trigger(order));
         continue;
       }
@@ -159,7 +165,7 @@ export class SimExchange {
 
   #tellPartials(): void {
     for (const [, order] of sortedEntries(this.#desk.state.orders)) {
-      if (order.closePosition) continue;
+      if (isConditional(order)) continue;
       const { lots } = progress(this.#desk, order, this.#desk.state.nowMs);
       const more = lots - order.filledLots;
       if (more >= Math.max(1, order.lots * PARTIAL_SHARE)) fillResting(this.#desk, order, lots);
@@ -203,13 +209,14 @@ export class SimExchange {
     return crossMs === null ? null : Math.max(crossMs, nowMs + 1);
   }
 
-  /** A stop or a target becomes a market order for whatever its leg holds now. */
+  /** A stop or a target becomes a market order: for its quantity, and no more than its leg holds. */
   #trigger(stop: SimOrder): void {
     const leg = this.#desk.state.positions[`${stop.ticker}:${stop.side}`];
     if (leg === undefined) return finish(this.#desk, stop.clientId, "expired");
     const book = this.#desk.book(stop.ticker);
     if (book === null) return finish(this.#desk, stop.clientId, "expired");
-    const live: SimOrder = { ...stop, lots: leg.lots, priceTicks: null };
+    const lots = stop.closePosition ? leg.lots : Math.min(stop.lots, leg.lots);
+    const live: SimOrder = { ...stop, lots, priceTicks: null };
     const { orders } = this.#desk.state;
     this.#desk.patch({ orders: { ...orders, [stop.clientId]: live } });
     sweep(this.#desk, stop.clientId, book, "stop");
@@ -259,7 +266,7 @@ export class SimExchange {
     const { nowMs, orders } = this.#desk.state;
     this.#desk.commit({ k: "dead_man", at: nowMs, ticker, untilMs: 0 });
     for (const [clientId, order] of sortedEntries(orders)) {
-      if (order.ticker !== ticker || order.closePosition) continue;
+      if (order.ticker !== ticker || isConditional(order)) continue;
       fillResting(this.#desk, order, progress(this.#desk, order, nowMs).lots);
       finish(this.#desk, clientId, "cancelled");
     }

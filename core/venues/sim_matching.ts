@@ -11,7 +11,7 @@ import { BPS_PER_UNIT } from "../units.ts";
 import { topLots } from "./sim_book.ts";
 import type { SimDesk } from "./sim_desk.ts";
 import { type Flow, type Progress, progressOf } from "./sim_fill.ts";
-import type { SimOrder, SimPosition } from "./sim_state.ts";
+import { isConditional, type SimOrder, type SimPosition } from "./sim_state.ts";
 
 /** Takes a new order: checks it, lets it rest or trades it at once. */
 export function place(desk: SimDesk, order: NewOrder): void {
@@ -25,7 +25,7 @@ export function place(desk: SimDesk, order: NewOrder): void {
   if (market === null || book === null) {
     return reject(desk, clientId, -4141, `${ticker} is not trading`);
   }
-  if (order.closePosition) return placeConditional(desk, order);
+  if (isConditional(order)) return placeConditional(desk, order, market);
   const refused = refusal(desk, order, market, book);
   if (refused !== null) return reject(desk, clientId, ...refused);
   const lots = reducible(desk, order);
@@ -71,19 +71,32 @@ function refusal(
   return null;
 }
 
-/** A stop or a target that closes its leg: one of each kind may rest. */
-function placeConditional(desk: SimDesk, order: NewOrder): void {
-  const { clientId, ticker, side, stopTicks } = order;
+/**
+ * A stop or a target of a leg. Of those that close all of it one of each kind may rest; one with a
+ * quantity may rest beside them, and takes no more than the leg holds when it triggers.
+ */
+function placeConditional(desk: SimDesk, order: NewOrder, market: Market): void {
+  const { clientId, ticker, side, stopTicks, closePosition, lots } = order;
+  const { marketMinLots, marketMaxLots } = market;
+  const isOdd = !Number.isInteger(lots) || lots < marketMinLots || lots > marketMaxLots;
+  if (!closePosition && isOdd) {
+    return reject(
+      desk,
+      clientId,
+      -4005,
+      `${lots} lots are outside ${marketMinLots} to ${marketMaxLots}`,
+    );
+  }
   const leg = desk.state.positions[`${ticker}:${side}`];
   if (leg === undefined || stopTicks === null) {
     return reject(desk, clientId, -2022, "no position to close");
   }
-  const rival = Object.values(desk.state.orders).some((other) =>
-    other.closePosition && other.kind === order.kind && other.ticker === ticker &&
-    other.side === side
-  );
+  const rival = closePosition &&
+    Object.values(desk.state.orders).some((other) =>
+      other.closePosition && other.kind === order.kind && other.ticker === ticker &&
+      other.side === side
+    );
   if (rival) return reject(desk, clientId, -4130, "a closing order of this kind rests already");
-  const market = desk.feed.market(ticker)!;
   const stopPx = unitsToNumber(stopTicks, market.tick);
   const mark = desk.mark(ticker)!;
   const away = signOf(side) * (mark.px - stopPx) * (order.kind === "stop_market" ? 1 : -1);

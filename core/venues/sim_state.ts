@@ -14,6 +14,11 @@ export type SimOrder = NewOrder & {
   readonly queueLots: number;
 };
 
+/** True for a stop or a target: it waits for a price, and then takes what the market gives. */
+export function isConditional({ stopTicks }: Pick<NewOrder, "stopTicks">): boolean {
+  return stopTicks !== null;
+}
+
 /** An order that is over, kept so that questions about it can be answered. */
 export type SimDone = {
   readonly status: Exclude<OrderStatus, "open">;

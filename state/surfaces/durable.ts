@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { PositionKey } from "../../core/types.ts";
+import { MS_PER_MINUTE } from "../../core/units.ts";
 import { unitsToNumber } from "../../core/increments.ts";
 import type { Guard } from "../../core/exits/registry.ts";
 import { dayOf } from "../../core/calendar.ts";
@@ -61,6 +62,9 @@ export const PositionTpSl = z.strictObject({
   crc32: crc,
 });
 
+/** The file is written when it changes: a stop that is seen on every tick changes it by the minute. */
+const SEEN_STEP_MS = MS_PER_MINUTE;
+
 /** The registry: where each open leg leaves, and the stop that rests for it. */
 export function projectPositionTpSl(published: Published) {
   const entries: Record<PositionKey, Entry> = {};
@@ -86,7 +90,7 @@ function entryOf(published: Published, guard: Guard): Entry {
     guard.levels,
     facts,
     times,
-    protectiveOf(published, guard),
+    protectiveOf(published, guard, SEEN_STEP_MS),
     exitOf(published, guard),
   );
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { netUsd } from "../../core/exits/episode.ts";
 import { hasMismatch, scanStatus, type Watched } from "../../core/exits/status.ts";
+import { hasStop } from "../../core/reading.ts";
 import { MS_PER_SECOND } from "../../core/units.ts";
 import { positionKey } from "../../core/types.ts";
 import { reconciliationOf, shownLegs } from "./positions.ts";
@@ -115,14 +116,13 @@ function watchedLegs(published: Published): Record<string, Watched> {
   const booked = Object.fromEntries(
     entriesOf(memory.holdings).map(([key, { side, entryPx, ticker }]) => {
       const guard = memory.registry[key];
-      const order = guard?.stop ? memory.orders[guard.stop.clientId] : undefined;
       return [key, {
         side,
         entryPx,
         slPx: guard?.levels.slPx ?? null,
         tpPx: guard?.levels.tpPx ?? null,
         markPx: view.mark(ticker)?.px ?? null,
-        stopRests: order !== undefined && order.state !== "done",
+        stopRests: guard !== undefined && hasStop(memory, guard),
       }];
     }),
   );

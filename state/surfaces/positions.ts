@@ -296,12 +296,20 @@ function entryOf(
   };
 }
 
-/** The stop that should rest for a leg, as far as it is known; null without one. */
-export function protectiveOf({ memory, sizeOf }: Published, guard: Guard | undefined) {
+/**
+ * The stop that should rest for a leg, as far as it is known; null without one. When a reading last
+ * showed it moves on in steps of `seenStepMs`, and is never said to be later than it was.
+ */
+export function protectiveOf(
+  { memory, sizeOf }: Published,
+  guard: Guard | undefined,
+  seenStepMs = 1,
+) {
   if (guard?.stop === null || guard === undefined) return null;
   const order = memory.orders[guard.stop.clientId];
   if (order === undefined) return null;
   const size = sizeOf(guard.ticker);
+  const seenMs = memory.pulse.sightings[order.clientId]?.seenMs ?? null;
   return {
     client_order_id: order.clientId,
     venue_id: null,
@@ -311,7 +319,7 @@ export function protectiveOf({ memory, sizeOf }: Published, guard: Guard | undef
     qty: null,
     status: order.status === null ? order.state.toUpperCase() : order.status.toUpperCase(),
     placed_ts: iso(order.sentMs),
-    checked_ts: isoOrNull(order.ackMs),
+    checked_ts: isoOrNull(seenMs === null ? null : seenMs - seenMs % seenStepMs),
   };
 }
 

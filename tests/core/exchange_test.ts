@@ -115,6 +115,34 @@ Deno.test("a protective stop needs a leg, stands alone, and may not trigger at o
   assert.deepEqual(crossed.about("s"), ["reject would_trigger"]);
 });
 
+Deno.test("a stop with a quantity rests beside the one that closes all, and closes no more than is held", () => {
+  const fall = { open: 60_000, high: 60_000, low: 59_000, close: 59_000, volume: 500 };
+  const part = (clientId: string, lots: number, stopTicks = 595_000) =>
+    stop(clientId, stopTicks, { lots, closePosition: false });
+  const floor = one(fall).send([market("open")]).send([stop("all", 592_000), part("part", 4)]);
+  assert.deepEqual([floor.about("all"), floor.about("part")], [["ack"], ["ack"]]);
+  assert.deepEqual(Object.keys(foldLedger(floor.rows)!.state.orders).toSorted(), ["all", "part"]);
+  floor.run(T0 + 55 * SECOND);
+  assert.deepEqual(tradesOf(floor, "part").map(({ lots, cause }) => [lots, cause]), [[4, "stop"]]);
+  assert.equal(floor.about("part").at(-1), "done filled");
+  assert.deepEqual(tradesOf(floor, "all").map(({ lots }) => lots), [6], "what was left");
+  const large = one(fall).send([market("open")]).send([part("large", 99)]);
+  large.run(T0 + 55 * SECOND);
+  assert.deepEqual(tradesOf(large, "large").map(({ lots }) => lots), [10]);
+  assert.deepEqual(large.state.positions, {});
+  const gone = one(fall).send([market("open")]).send([part("late", 4)])
+    .send([market("close", { effect: "close" })]);
+  gone.run(T0 + 55 * SECOND);
+  assert.deepEqual([tradesOf(gone, "late"), gone.about("late").at(-1)], [[], "done expired"]);
+  const refused = calm().send([part("none", 4)]).send([market("open")]).send([
+    part("empty", 0),
+    part("passed", 4, 600_100),
+  ]);
+  assert.deepEqual(refused.about("none"), ["reject reduce_only_rejected"]);
+  assert.deepEqual(refused.about("empty"), ["reject filter"]);
+  assert.deepEqual(refused.about("passed"), ["reject would_trigger"]);
+});
+
 Deno.test("a stop triggers at the instant of the crossing and closes the whole leg", () => {
   for (const side of ["LONG", "SHORT"] as const) {
     const fall = { open: 60_000, high: 60_400, low: 59_600, close: 60_000, volume: 500 };

@@ -1,32 +1,20 @@
 /** Levels, exits, protective stops, the book against the venue. */
 import assert from "node:assert/strict";
-import type { Holding, Holdings } from "../../core/exits/ledger.ts";
-import {
-  DIFFERENCE_PATIENCE_MS,
-  differenceDeadlineMs,
-  type Differences,
-  noteAnswer,
-  reconcile,
-  type Reconciled,
-} from "../../core/exits/reconcile.ts";
 import { reduceIntent } from "../../core/exits/reduce.ts";
-import { follow, levelsRow, register, seed, trackExtremes } from "../../core/exits/registry.ts";
+import {
+  follow,
+  levelsRow,
+  register,
+  reseed,
+  seed,
+  trackExtremes,
+  wantsLevels,
+} from "../../core/exits/registry.ts";
 import { exitDue, levelDue } from "../../core/exits/scan.ts";
 import { tendTarget } from "../../core/exits/targets.ts";
-import { isForsaken, stopDeadlineMs, tendStop } from "../../core/exits/stops.ts";
-import { EXIT_REASONS, type VenuePosition } from "../../core/types.ts";
-import {
-  account,
-  BTC,
-  EXIT_RULES,
-  freeze,
-  guard,
-  holding,
-  levels,
-  market,
-  position,
-  T0,
-} from "../fixtures.ts";
+import { isForsaken, stopDeadlineMs, type StopSight, tendStop } from "../../core/exits/stops.ts";
+import { EXIT_REASONS } from "../../core/types.ts";
+import { BTC, EXIT_RULES, guard, holding, levels, market, T0 } from "../fixtures.ts";
 
 const SECOND = 1_000;
 const KEY = "BTCUSDT:LONG";
@@ -131,13 +119,74 @@ Deno.test("invented levels anchor at the entry unless they would fire at once", 
   );
 });
 
+Deno.test("levels that nobody could hold against a mark are anchored anew at the first one", () => {
+  const sight = { markPx: null, atr: 100, nowMs: T0 };
+  const blind = seed(holding(), sight, EXIT_RULES).guard;
+  assert.deepEqual([blind.isProvisional, wantsLevels(blind, null)], [true, false]);
+  for (const [markPx, slPx, passedPx] of [[60_050, 59_800, null], [55_000, 54_800, 59_800]]) {
+    assert.ok(wantsLevels(blind, markPx!));
+    const { guard: firm, event } = reseed(
+      blind,
+      holding(),
+      { ...sight, markPx: markPx! },
+      EXIT_RULES,
+    );
+    assert.deepEqual([firm.levels.slPx, firm.initialLevels.slPx, firm.passedPx], [
+      slPx,
+      slPx,
+      passedPx,
+    ]);
+    assert.deepEqual([firm.isProvisional, wantsLevels(firm, markPx!)], [false, false]);
+    assert.ok(event.kind === "registry" && event.change === "seeded" && event.slPx === slPx);
+  }
+});
+
+Deno.test("a leg whose levels are both none gets some, and keeps what trails and what ends by time", () => {
+  const bare = guard({ levels: levels({ slPx: null, tpPx: null, trailFrac: 0.02, maxHoldMs: 9 }) });
+  assert.ok(wantsLevels(bare, null) && wantsLevels(bare, 60_000));
+  assert.equal(wantsLevels(guard({ levels: levels({ slPx: null }) }), 60_000), false);
+  const sight = { markPx: 60_000, atr: 100, nowMs: T0 };
+  const { slPx, trailFrac, maxHoldMs } = reseed(bare, holding(), sight, EXIT_RULES).guard.levels;
+  assert.deepEqual([slPx, trailFrac, maxHoldMs], [59_800, 0.02, 9]);
+});
+
+Deno.test("levels that somebody gave keep their prices, whatever the mark has passed", () => {
+  const sown = (given: { slPx: number | null; tpPx: number | null }, markPx: number | null) => {
+    const sight = { markPx, atr: 100, nowMs: T0 };
+    const own = seed(holding({ source: "adopted" }), sight, {
+      ...EXIT_RULES,
+      given: { [KEY]: given },
+    });
+    const { levels: { slPx, tpPx }, passedPx, isProvisional } = own.guard;
+    return [slPx, tpPx, passedPx, isProvisional];
+  };
+  assert.deepEqual(sown({ slPx: 59_000, tpPx: 70_000 }, 58_500), [59_000, 70_000, null, false]);
+  assert.deepEqual(sown({ slPx: 59_000, tpPx: 70_000 }, null), [59_000, 70_000, null, false]);
+  assert.deepEqual(sown({ slPx: 59_000, tpPx: null }, 60_000), [59_000, null, null, false]);
+  assert.deepEqual(
+    sown({ slPx: null, tpPx: 70_000 }, 58_500),
+    [58_300, 70_000, 59_800, false],
+    "only the stop was invented, and only it is anchored anew",
+  );
+  assert.deepEqual(sown({ slPx: null, tpPx: 70_000 }, null), [59_800, 70_000, null, true]);
+});
+
+const STOP = { clientId: "s-1", stopTicks: 590_000 };
+const PLACING = {
+  market: market(),
+  markPx: 60_000,
+  bridge: null,
+  lineage: "test00",
+  nowMs: T0,
+  graceMs: 30 * SECOND,
+};
 const placing = (
   start: ReturnType<typeof guard>,
   sight: Parameters<typeof tendStop>[1],
   nowMs = T0,
-) => tendStop(start, sight, { market: market(), lineage: "test00", nowMs, graceMs: 30 * SECOND });
-const rests = { alive: true, resting: true, rejected: null };
-const over = { alive: false, resting: false, rejected: null };
+) => tendStop(start, sight, { ...PLACING, nowMs });
+const rests = { alive: true, resting: true, missed: false, rejected: null };
+const over = { alive: false, resting: false, missed: false, rejected: null };
 
 Deno.test("a stop is placed for the whole leg, rounded away from the market", () => {
   for (const [side, ticks] of [["LONG", 590_001], ["SHORT", 590_002]] as const) {
@@ -186,11 +235,70 @@ Deno.test("what rests is kept, what rests elsewhere is moved, what would trigger
   const first = placing(guard(), null);
   assert.ok(first.kind === "place");
   const settled = placing(first.guard, rests);
-  const calm = settled.kind === "rests" ? settled.guard : first.guard;
+  const calm = settled.kind === "note" ? settled.guard : first.guard;
   assert.equal(placing(calm, rests).kind, "keep");
-  const moved = { ...calm, levels: levels({ slPx: 59_500 }) };
-  assert.deepEqual(placing(moved, rests), { kind: "cancel", clientId: first.order.clientId });
   assert.equal(placing(calm, { ...over, rejected: "would_trigger" }).kind, "due");
+});
+
+Deno.test("a stop is moved over a bridge: no step of it leaves the leg naked", () => {
+  const raised = guard({ stop: STOP, levels: levels({ slPx: 59_500 }) });
+  const at = (one: typeof raised, sight: StopSight, bridge: StopSight) =>
+    tendStop(one, sight, { ...PLACING, bridge });
+  const bridged = at(raised, rests, null);
+  assert.ok(bridged.kind === "bridge");
+  const { effect, kind, lots, closePosition, stopTicks, clientId } = bridged.order;
+  assert.deepEqual(
+    [effect, kind, lots, closePosition, stopTicks],
+    ["close", "stop_market", 5, false, 595_000],
+  );
+  assert.deepEqual(bridged.guard.bridge, { clientId, stopTicks: 595_000 });
+  const onItsWay = { ...rests, resting: false };
+  assert.equal(at(bridged.guard, rests, onItsWay).kind, "keep", "the old one stays until it rests");
+  const cancel = { kind: "cancel", clientId: STOP.clientId };
+  assert.deepEqual(at(bridged.guard, rests, rests), cancel);
+  const later = { ...bridged.guard, stopRetryMs: T0 };
+  const placed = at(later, over, rests);
+  assert.ok(placed.kind === "place" && placed.order.closePosition);
+  assert.equal(placed.order.stopTicks, 595_000);
+  assert.deepEqual([placed.guard.nakedSinceMs, placed.guard.bridge!.clientId], [null, clientId]);
+  assert.equal(at(placed.guard, onItsWay, rests).kind, "keep", "the bridge stays until it rests");
+  const done = at(placed.guard, rests, rests);
+  assert.ok(done.kind === "note" && done.guard.bridge === null);
+});
+
+Deno.test("a bridge that cannot be had: the stop is moved without, what is passed is due", () => {
+  const bridge = { clientId: "b-1", stopTicks: 595_000 };
+  const raised = guard({ stop: STOP, bridge, levels: levels({ slPx: 59_500 }) });
+  const at = (sight: StopSight, markPx = 60_000, changes: Partial<typeof raised> = {}) =>
+    tendStop({ ...raised, ...changes }, rests, { ...PLACING, markPx, bridge: sight });
+  assert.deepEqual(at({ ...over, rejected: "filter" }).kind, "cancel");
+  const passed = { ...over, rejected: "would_trigger" } as const;
+  assert.equal(at(passed).kind, "due");
+  const exit = { routeId: "r", reason: "sl", firstMs: T0 } as const;
+  assert.equal(at(passed, 59_400, { exit }).kind, "keep", "the old one stays while the leg leaves");
+  assert.equal(at(passed, 60_000, { exit }).kind, "bridge", "price is back");
+  const large = tendStop({ ...raised, bridge: null, lots: 9_999_999 }, rests, PLACING);
+  assert.ok(large.kind === "bridge" && large.order.lots === market().marketMaxLots);
+});
+
+Deno.test("a stop that would have triggered comes back while its exit lasts, once price is back", () => {
+  const exit = { routeId: "r", reason: "sl", firstMs: T0 } as const;
+  const leaving = guard({ exit, stop: STOP, stopRetryMs: T0 + SECOND });
+  const refused = { ...over, rejected: "would_trigger" } as const;
+  const at = (nowMs: number, markPx: number | null) =>
+    tendStop(leaving, refused, { ...PLACING, markPx, nowMs }).kind;
+  assert.equal(at(T0 + SECOND - 1, 60_000), "keep", "not before its time");
+  assert.equal(at(T0 + SECOND, 58_900), "keep", "the price is still beyond it");
+  assert.equal(at(T0 + SECOND, null), "keep", "nobody knows where the price is");
+  assert.equal(at(T0 + SECOND, 60_000), "place");
+});
+
+Deno.test("a stop that one reading misses leaves its leg naked until it is shown again", () => {
+  const missed = placing(guard({ stop: STOP }), { ...rests, resting: false, missed: true });
+  assert.ok(missed.kind === "note");
+  assert.equal(missed.guard.nakedSinceMs, T0);
+  const back = placing(missed.guard, rests, T0 + SECOND);
+  assert.ok(back.kind === "note" && back.guard.nakedSinceMs === null);
 });
 
 Deno.test("a stop that is gone is placed again, under a new id, with patience in between", () => {
@@ -247,72 +355,4 @@ Deno.test("reasons that cannot wait are urgent, and a repeated exit has an id of
   const one = reduceIntent({ ...wish, reason: "tp" });
   assert.equal(reduceIntent({ ...wish, reason: "tp" }).id, one.id);
   assert.notEqual(reduceIntent({ ...wish, reason: "tp", attempt: 1 }).id, one.id);
-});
-
-/** One leg of book and venue, seen until nothing moves any more. */
-function settle(
-  held: Holding | null,
-  leg: VenuePosition | null,
-  { answered = true, forMs = 10 * SECOND }: { answered?: boolean; forMs?: number } = {},
-): Reconciled & { asked: number; kinds: string[] } {
-  let holdings: Holdings = held === null ? {} : { [KEY]: held } as Holdings;
-  let differences: Differences = {};
-  let asked = 0;
-  const kinds: string[] = [];
-  let result: Reconciled | null = null;
-  for (let nowMs = T0; nowMs <= T0 + forMs; nowMs += SECOND) {
-    const seen = account({ atMs: nowMs, positions: leg === null ? [] : [leg] });
-    result = reconcile(freeze({ holdings, differences, lastFillMs: {} }), seen, nowMs);
-    ({ holdings, differences } = result);
-    asked += result.ask.length;
-    kinds.push(...result.events.map(({ kind }) => kind));
-    if (answered && result.ask.length > 0) differences = noteAnswer(differences, BTC);
-  }
-  return { ...result!, asked, kinds };
-}
-
-Deno.test("book and venue that agree need nothing", () => {
-  const { asked, kinds, differences } = settle(holding(), position());
-  assert.deepEqual([asked, kinds, differences], [0, [], {}]);
-});
-
-Deno.test("a foreign leg is asked about, then adopted", () => {
-  const { holdings, kinds, asked } = settle(null, position({ lots: 7, entryPx: 61_000 }));
-  const taken = holdings[KEY]!;
-  assert.deepEqual([taken.lots, taken.entryPx, taken.source], [7, 61_000, "adopted"]);
-  assert.deepEqual([kinds, asked], [["adjustment"], 1]);
-});
-
-Deno.test("a leg of another size is corrected, and remembers where it came from", () => {
-  const { holdings, kinds } = settle(holding(), position({ lots: 3 }));
-  assert.deepEqual([holdings[KEY]!.lots, holdings[KEY]!.source], [3, "adjustment"]);
-  assert.deepEqual(kinds, ["adjustment"]);
-});
-
-Deno.test("a leg that the venue does not show any more ends as external", () => {
-  const { holdings, kinds, closes } = settle(holding(), null, { forMs: DIFFERENCE_PATIENCE_MS });
-  assert.deepEqual(holdings, {});
-  assert.deepEqual(kinds, ["adjustment", "episode_end"]);
-  assert.deepEqual(closes.map(({ reason }) => reason), ["external"]);
-});
-
-Deno.test("nothing is taken over before the venue has answered", () => {
-  const { holdings, kinds, asked, differences } = settle(holding(), null, { answered: false });
-  assert.deepEqual([Object.keys(holdings), kinds], [[KEY], []]);
-  assert.ok(asked >= 4, "it is asked again and again");
-  assert.ok(differenceDeadlineMs(differences)! > T0);
-});
-
-Deno.test("a leg without any price stays a difference, so entries stay off", () => {
-  const { holdings, differences } = settle(null, position({ entryPx: null, mark: null }));
-  assert.deepEqual([holdings, Object.keys(differences)], [{}, [KEY]]);
-});
-
-Deno.test("a difference that moves starts its patience again", () => {
-  const seen = (lots: number) => account({ positions: [position({ lots })] });
-  const none = { differences: {}, lastFillMs: {} };
-  const first = reconcile({ holdings: { [KEY]: holding() }, ...none }, seen(3), T0);
-  const moved = reconcile({ ...first, lastFillMs: {} }, seen(2), T0 + 5 * SECOND);
-  assert.equal(moved.differences[KEY]!.sinceMs, T0 + 5 * SECOND);
-  assert.equal(moved.holdings[KEY]!.lots, 5);
 });

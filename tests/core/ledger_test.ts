@@ -66,7 +66,7 @@ Deno.test("an episode tells how far it went, both ways, and what it came to in r
   for (const side of ["LONG", "SHORT"] as const) {
     const at = (away: number) => 60_000 + signOf(side) * away;
     const slPx = at(-700);
-    const journey = { bestPx: at(2_000), worstPx: at(-300), levels: { slPx, tpPx: null } };
+    const journey = { bestPx: at(2_000), worstPx: at(-300), initialLevels: { slPx, tpPx: null } };
     const row = ended(side, journey);
     assert.deepEqual([row.maxLots, row.entryPx, row.exitPx], [10, at(300), at(1_200)]);
     assert.ok(Math.abs(row.mfeFrac! - 1_700 / at(300)) < 1e-12);
@@ -74,10 +74,13 @@ Deno.test("an episode tells how far it went, both ways, and what it came to in r
     // 0.01 BTC won 900 dollars a coin less 1.50 of fees, and risked 1,000 a coin.
     assert.ok(Math.abs(row.rMultiple! - (9 - 1.5) / 10) < 1e-9);
     assert.equal(row.close.rMultiple, row.rMultiple);
-    assert.equal(ended(side, { ...journey, levels: { slPx: null, tpPx: null } }).rMultiple, null);
+    assert.equal(
+      ended(side, { ...journey, initialLevels: { slPx: null, tpPx: null } }).rMultiple,
+      null,
+    );
     const blind = ended(side, null);
     assert.deepEqual([blind.mfeFrac, blind.maeFrac, blind.rMultiple], [null, null, null]);
-    const short = { bestPx: at(0), worstPx: at(0), levels: journey.levels };
+    const short = { bestPx: at(0), worstPx: at(0), initialLevels: journey.initialLevels };
     assert.ok(ended(side, short).mfeFrac! > 0, "the exit itself was on the way");
   }
 });

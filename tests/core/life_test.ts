@@ -1,12 +1,14 @@
 /** The life of a leg's levels, event by event: where they come from, what moves them, when they go. */
 import assert from "node:assert/strict";
+import { clientOrderId } from "../../core/ids.ts";
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
-import type { VenueEvent } from "../../core/ports.ts";
+import type { Observation, VenueEvent } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { PositionKey, Trade, VenuePosition } from "../../core/types.ts";
 import {
   account,
+  BTC,
   freeze,
   guard,
   holding,
@@ -21,6 +23,8 @@ import { observation, rules } from "../fixtures_run.ts";
 
 const RULES = rules();
 const PAST = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
+const SECOND = 1_000;
+const HOUR = 3_600_000;
 const KEY: PositionKey = "BTCUSDT:LONG";
 
 /** An entry is under way, with or without a leg that is there already. */
@@ -50,12 +54,28 @@ const RESTING = order({
   stopTicks: 590_000,
 });
 
-function tick(at: Memory, trades: readonly Partial<Trade>[], positions: readonly VenuePosition[]) {
+type Reading = Observation["account"];
+const read = (positions: readonly VenuePosition[], atMs = T0): Reading => ({
+  kind: "read",
+  value: account({ positions, atMs }),
+});
+const FAILED: Reading = {
+  kind: "failed",
+  fault: { code: "timeout", message: "", retryable: true },
+};
+
+function tick(
+  at: Memory,
+  trades: readonly Partial<Trade>[],
+  shown: readonly VenuePosition[] | Reading,
+  nowMs = T0,
+) {
   const events = trades.map((one, i): VenueEvent => ({
     kind: "trade",
     trade: trade({ id: i + 1, ...one }),
   }));
-  const seen = observation({ events, account: { kind: "read", value: account({ positions }) } });
+  const reading = "kind" in shown ? shown : read(shown, nowMs);
+  const seen = observation({ nowMs, events, account: reading });
   const step = protect(freeze({ memory: at, seen, rules: RULES, past: PAST }));
   return {
     ...step,
@@ -120,6 +140,132 @@ Deno.test("a leg that is flat loses its levels, and its stop is taken back", () 
   assert.deepEqual([step.changes, step.guard, step.cancelled], [["removed"], undefined, ["s-1"]]);
 });
 
+Deno.test("what the book alone calls flat keeps its stop until a reading agrees", () => {
+  const close = { effect: "close", lots: 5, clientId: "by-hand", atMs: T0 } as const;
+  const at = life({ ...OPEN, routes: {}, orders: { "s-1": RESTING } });
+  const doubts: readonly (readonly [string, Reading])[] = [
+    ["a read that failed", FAILED],
+    ["a reading that still shows lots", read([position({ lots: 3 })])],
+    ["a reading from before the close", read([], T0 - SECOND)],
+    ["an old reading", read([], T0 - 9 * SECOND)],
+  ];
+  for (const [what, reading] of doubts) {
+    const step = tick(at, [close], reading);
+    assert.deepEqual([step.cancelled, step.placed, step.changes], [[], [], []], what);
+    assert.deepEqual([step.guard!.stop!.clientId, step.guard!.flatSinceMs], ["s-1", T0], what);
+    assert.ok(step.memory.pulse.wakeMs <= T0 + SECOND, "it is looked at again soon");
+    const later = tick(step.memory, [], [], T0 + SECOND);
+    assert.deepEqual([later.cancelled, later.changes, later.guard], [
+      ["s-1"],
+      ["removed"],
+      undefined,
+    ]);
+  }
+});
+
+Deno.test("a leg that comes back while its end is waited for has an episode of its own", () => {
+  const flat = tick(
+    life({ ...OPEN, routes: {}, orders: { "s-1": RESTING } }),
+    [{ effect: "close", lots: 5, clientId: "by-hand" }],
+    FAILED,
+  );
+  const entry = { routes: { "r:e-1": route({ lots: 9 }) }, orders: { "c-1": order({ lots: 9 }) } };
+  const again = tick(
+    { ...flat.memory, ...entry },
+    [{ id: 9, lots: 4, atMs: T0 + SECOND }],
+    FAILED,
+    T0 + SECOND,
+  );
+  assert.deepEqual(again.changes, ["removed", "registered"]);
+  assert.deepEqual([again.guard!.lots, again.guard!.flatSinceMs], [4, null]);
+  assert.notEqual(again.guard!.episodeId, guard().episodeId);
+});
+
+Deno.test("an episode is judged by the levels it began with, however its stop was moved", () => {
+  const added = tick(life(OPEN, levels({ slPx: 59_400 })), [{ lots: 4, feeUsd: 0, px: 60_000 }], [
+    position({ lots: 9 }),
+  ]);
+  assert.deepEqual([added.guard!.levels.slPx, added.guard!.initialLevels.slPx], [59_400, 59_000]);
+  const { events } = tick(
+    added.memory,
+    [{
+      id: 9,
+      effect: "close",
+      lots: 9,
+      px: 61_000,
+      realizedUsd: 9,
+      clientId: "by-hand",
+      feeUsd: 0,
+    }],
+    [],
+    T0 + SECOND,
+  );
+  const [ended] = events.flatMap((event) => event.kind === "episode_end" ? [event] : []);
+  assert.equal(ended!.slPx, 59_000);
+  assert.ok(Math.abs(ended!.rMultiple! - 1) < 1e-3, "a thousand dollars a coin were at risk");
+});
+
+Deno.test("what a human closes beside an exit of ours is told as what it was", () => {
+  const exit = { routeId: "r:x", reason: "tp", firstMs: T0 } as const;
+  const at = life({ ...OPEN, routes: {}, orders: {}, registry: { [KEY]: guard({ exit }) } });
+  const reasonOf = (clientId: string) => {
+    const { events } = tick(at, [{ effect: "close", lots: 5, clientId }], []);
+    return events.flatMap((event) => event.kind === "episode_end" ? [event.exitReason] : []);
+  };
+  assert.deepEqual(reasonOf("web_1"), ["external"]);
+  const own = clientOrderId("test00", { key: "x", child: 0, attempt: 0 });
+  assert.deepEqual(reasonOf(own), ["tp"], "an order of ours that nobody remembers any more");
+});
+
+Deno.test("an old stop does not shorten the rest that a symbol has already", () => {
+  const untilMs = T0 + 5 * HOUR;
+  const { tempo } = blankMemory("test00", T0);
+  const at = life({
+    ...OPEN,
+    routes: {},
+    tempo: { ...tempo, cooldownUntilMs: { [BTC]: untilMs } },
+  });
+  const cause = "liquidation" as const;
+  const close = {
+    effect: "close",
+    lots: 5,
+    clientId: "x",
+    cause,
+    atMs: T0 - 100 * SECOND,
+  } as const;
+  const { memory } = tick(at, [close], []);
+  assert.equal(memory.tempo.cooldownUntilMs[BTC], untilMs);
+});
+
+Deno.test("trades that come after the venue's size was taken over move money, not the leg", () => {
+  const held = holding({ source: "adopted", takenMs: T0 });
+  const at = life({
+    ...OPEN,
+    startedMs: T0 - 60 * SECOND,
+    holdings: { [KEY]: held },
+    routes: {},
+    orders: {},
+  });
+  const late = tick(at, [{ lots: 5, clientId: "web_1", atMs: T0 - SECOND, feeUsd: 3 }], [
+    position(),
+  ]);
+  assert.deepEqual([late.memory.holdings[KEY]!.lots, late.memory.cash.feesUsd], [5, 3]);
+  assert.deepEqual(late.memory.differences, {});
+  const part = {
+    effect: "close",
+    lots: 2,
+    clientId: "web_1",
+    atMs: T0,
+    realizedUsd: 7,
+    feeUsd: 1,
+  } as const;
+  const closed = tick(at, [part], [position()]);
+  const { holdings, cash } = closed.memory;
+  assert.deepEqual([holdings[KEY]!.lots, cash.realizedUsd, cash.feesUsd], [5, 7, 1]);
+  const next = tick(at, [{ ...part, atMs: T0 + 1 }], [position({ lots: 3 })]);
+  assert.equal(next.memory.holdings[KEY]!.lots, 3, "what was traded since then moves it");
+});
+
 Deno.test("a leg that is opened again inherits nothing, even within one tick", () => {
   const at = life({
     ...OPEN,
@@ -133,7 +279,12 @@ Deno.test("a leg that is opened again inherits nothing, even within one tick", (
   assert.deepEqual(step.changes, ["removed", "registered"]);
   assert.deepEqual([step.guard!.levels.slPx, step.guard!.source], [57_000, "intent"]);
   assert.notEqual(step.guard!.episodeId, guard().episodeId);
-  assert.deepEqual(step.cancelled, ["s-1"], "the stop of the leg before goes");
+  const bridges = step.placed.filter(({ kind }) => kind === "stop_market");
+  assert.deepEqual(
+    [step.guard!.stop!.clientId, step.cancelled, bridges.map((one) => [one.lots, one.stopTicks])],
+    ["s-1", [], [[4, 570_000]]],
+    "the stop of the leg before is moved to the new level, over a bridge",
+  );
 });
 
 Deno.test("levels stay through a reading that failed or does not show the leg yet", () => {

@@ -337,7 +337,7 @@ Deno.test("the mode of a trade is the one of the tick before: its own arrival do
     return [row.conditions!.mode, row.conditions!.drawdown];
   };
   const apart = (sinceMs: number) => ({
-    [KEY]: { sinceMs, venueLots: 0, askedMs: sinceMs, answered: false },
+    [KEY]: { sinceMs, venueLots: 0, askedMs: sinceMs, askedCount: 1, answered: false },
   });
   assert.deepEqual(modeIn({}), ["OK", 0], "NAV of the tick before was fresh then");
   assert.deepEqual(modeIn({ differences: apart(T0) }), ["OK", 0], "the close is on its way");

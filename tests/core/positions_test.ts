@@ -7,8 +7,9 @@ import { Past } from "../../core/past.ts";
 import type { Account, Side, VenuePosition } from "../../core/types.ts";
 import { exitPipeline } from "../../state/surfaces/exit_pipeline.ts";
 import { projectFillTracker } from "../../state/surfaces/fill_tracker.ts";
-import { projectPositionsState } from "../../state/surfaces/positions.ts";
-import { account, BTC, ETH, guard, holding, position, T0 } from "../fixtures.ts";
+import { projectPositionTpSl } from "../../state/surfaces/durable.ts";
+import { projectPositionsLedger, projectPositionsState } from "../../state/surfaces/positions.ts";
+import { account, BTC, ETH, guard, holding, order, position, T0 } from "../fixtures.ts";
 import { observation, rules } from "../fixtures_run.ts";
 import { publishedOf } from "../swarm/surfaces.ts";
 
@@ -95,6 +96,29 @@ Deno.test("before the first good read nothing is called a ghost; after it a ghos
   assert.equal(sunk.underwater_without_tp_sl_count, 1);
   const known = exitPipeline(published(legs(position()), { memory }));
   assert.deepEqual([known.tp_sl_coverage_pct, known.unprotected_count], [1, 0]);
+});
+
+Deno.test("a stop was checked when a reading last showed it, not when it was acknowledged", () => {
+  const stop = order({ clientId: "s-1", kind: "stop_market", closePosition: true, ackMs: T0 });
+  const seenMs = T0 + 61_500;
+  const checked = (sightings: Memory["pulse"]["sightings"]) => {
+    const memory = {
+      holdings: { [KEY]: holding() },
+      registry: { [KEY]: guard({ stop: { clientId: "s-1", stopTicks: 590_000 } }) },
+      orders: { "s-1": stop },
+      pulse: { ...blankMemory("test00", T0).pulse, sightings },
+    };
+    const view = published(legs(position()), { memory });
+    return [
+      projectPositionsLedger(view).entries[0]!.protective!.checked_ts,
+      projectPositionTpSl(view).entries[KEY]!.protective!.checked_ts,
+    ];
+  };
+  assert.deepEqual(checked({}), [null, null]);
+  assert.deepEqual(checked({ "s-1": { seenMs, missedCount: 0, missedMs: null } }), [
+    new Date(seenMs).toISOString(),
+    new Date(T0 + 60_000).toISOString(),
+  ]);
 });
 
 Deno.test("coverage counts what the venue shows: a ghost covers nothing, nothing is no share", () => {

@@ -158,6 +158,7 @@ Deno.test("levels of a leg that is gone go, and its stop is cancelled", () => {
     ownerId: KEY,
     kind: "stop_market",
     closePosition: true,
+    stopTicks: 590_000,
     effect: "close",
     tif: null,
     lots: 0,
@@ -281,7 +282,7 @@ Deno.test("a stop nobody knows of is replaced once a fresh reading does not show
   const placesStop = (account: Reading<Account>) =>
     placed(tick(lost, seen({ account })).commands).some(({ kind }) => kind === "stop_market");
   assert.equal(placesStop(reading({ positions })), true);
-  const resting = { ...newOrder({ kind: "stop_market", clientId: "s-1" }), filledLots: 0 };
+  const resting = { ...newOrder({ kind: "stop_market", clientId: "s-1", lots: 0 }), filledLots: 0 };
   assert.equal(placesStop(reading({ positions, openOrders: [resting] })), false);
   assert.equal(placesStop(reading({ positions, atMs: T0 - 60 * SECOND })), false);
   assert.equal(placesStop(FAILED), false);

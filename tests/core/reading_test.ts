@@ -95,9 +95,11 @@ Deno.test("a close is missing only where a reading that could show it shows the 
 
 Deno.test("a stop is missing where its leg has none of its kind, whoever placed the one there is", () => {
   const stop = close({ kind: "stop_market", closePosition: true });
-  const foreign = shown({ kind: "stop_market", clientId: "theirs" });
+  const foreign = shown({ kind: "stop_market", clientId: "theirs", lots: 0 });
   assert.equal(isStopMissing(seenWith(), stop), true);
   assert.equal(isStopMissing(seenWith({ openOrders: [foreign] }), stop), false);
+  const bridge = { ...foreign, lots: 5 };
+  assert.equal(isStopMissing(seenWith({ openOrders: [bridge] }), stop), true, "it closes a part");
   assert.equal(
     isStopMissing(seenWith({ openOrders: [{ ...foreign, ticker: BTC, side: "SHORT" }] }), stop),
     true,

@@ -3,133 +3,22 @@
  * ends, ends in agreement, and is not done again. The exchange is the simulated one, changed by hand.
  */
 import assert from "node:assert/strict";
-import type { EngineEvent } from "../../core/events.ts";
-import { clientOrderId } from "../../core/ids.ts";
-import { blankMemory, type Memory } from "../../core/memory.ts";
-import { Past } from "../../core/past.ts";
-import type { NewOrder, Observation } from "../../core/ports.ts";
-import { protect } from "../../core/protect.ts";
+import type { Observation } from "../../core/ports.ts";
 import type { PositionKey, Side } from "../../core/types.ts";
-import { SimVenue } from "../../core/venues/sim.ts";
-import { blankState, type SimOrder, type SimPosition } from "../../core/venues/sim_state.ts";
-import { BTC, guard, holding, newOrder, order, T0 } from "../fixtures.ts";
-import { candleFeed, candles, exchangeRules, rules } from "../fixtures_run.ts";
+import { BTC, newOrder, T0 } from "../fixtures.ts";
+import {
+  idOf,
+  leg,
+  LONG,
+  OPEN_STOP,
+  type Scene,
+  Stage,
+  STOP as stop,
+  stopOf,
+} from "../fixtures_legs.ts";
 
 const SECOND = 1_000;
-const LINEAGE = "test00";
-const LONG: PositionKey = "BTCUSDT:LONG";
 const SHORT: PositionKey = "BTCUSDT:SHORT";
-const RULES = rules();
-/** A market that stands still at 60,000. */
-const FEED = candleFeed(candles(Array.from({ length: 60 }, () => 60_000), { frameMs: 60_000 }));
-const STOP_TICKS = 590_000;
-
-const leg = (changes: Partial<SimPosition> = {}): SimPosition => ({
-  ticker: BTC,
-  side: "LONG",
-  lots: 5,
-  entryPx: 60_000,
-  leverage: 1,
-  ...changes,
-});
-const idOf = (lineage: string, child = 0) =>
-  clientOrderId(lineage, { key: "stop:x", child, attempt: 0 });
-const stopOf = (changes: Partial<NewOrder> = {}): SimOrder => ({
-  ...newOrder({
-    clientId: idOf(LINEAGE),
-    effect: "close",
-    kind: "stop_market",
-    tif: null,
-    lots: 0,
-    priceTicks: null,
-    stopTicks: STOP_TICKS,
-    closePosition: true,
-    ...changes,
-  }),
-  acceptedMs: T0,
-  filledLots: 0,
-  queueLots: 0,
-});
-const known = (at: SimOrder) => order({ ...at, ownerId: LONG, intentId: null });
-
-type Scene = {
-  readonly book?: Partial<Memory["holdings"][PositionKey]> | null;
-  readonly levels?: boolean;
-  readonly remembered?: readonly SimOrder[];
-  readonly positions?: readonly SimPosition[];
-  readonly resting?: readonly SimOrder[];
-};
-
-/** An engine that only protects, over an exchange that anybody may touch. */
-class Stage {
-  readonly venue: SimVenue;
-  readonly events: EngineEvent[] = [];
-  memory: Memory;
-  commandsCount = 0;
-  readonly #past = new Past({ baseMs: 60_000, framesMs: [], rules: RULES });
-
-  constructor({ book = {}, levels = true, remembered = [], positions = [], resting = [] }: Scene) {
-    this.venue = new SimVenue({
-      feed: FEED,
-      rules: exchangeRules(),
-      state: {
-        ...blankState({ nowMs: T0 + 30 * SECOND, walletUsd: 10_000, positions }),
-        orders: Object.fromEntries(resting.map((one) => [one.clientId, one])),
-      },
-      lineage: LINEAGE,
-      ledger: { append: () => {}, rotate: () => {} },
-      gap: false,
-      pace: () => Promise.resolve(),
-    });
-    const stop = remembered[0] === undefined
-      ? null
-      : { clientId: remembered[0].clientId, stopTicks: remembered[0].stopTicks! };
-    const blank = blankMemory(LINEAGE, T0);
-    this.memory = {
-      ...blank,
-      pulse: { ...blank.pulse, phase: "run" },
-      holdings: book === null ? {} : { [LONG]: holding(book) },
-      registry: book === null || !levels ? {} : { [LONG]: guard({ stop }) },
-      orders: Object.fromEntries(remembered.map((one) => [one.clientId, known(one)])),
-    };
-  }
-
-  async play(seconds: number, see: (seen: Observation) => Observation = (seen) => seen) {
-    const endMs = this.#nowMs() + seconds * SECOND;
-    while (this.#nowMs() < endMs) {
-      const seen = see((await this.venue.observe())!);
-      const input = { memory: this.memory, seen, rules: RULES, past: this.#past };
-      const { memory, commands, events } = protect(input);
-      this.memory = memory;
-      this.events.push(...events);
-      this.commandsCount += commands.length;
-      await this.venue.submit(commands);
-      await this.venue.wait({ untilMs: Math.min(endMs, seen.nowMs + SECOND), alerts: [] });
-    }
-    return this;
-  }
-
-  /** What the exchange has, in a few words. */
-  get shown(): string {
-    const { positions, orders } = this.venue.exchange.desk.state;
-    const legs = Object.values(positions).map(({ side, lots }) => `${side} ${lots}`);
-    const stops = Object.values(orders).map(({ side, stopTicks }) => `stop ${side} ${stopTicks}`);
-    return [...legs, ...stops].join(", ");
-  }
-
-  get held(): string {
-    return Object.values(this.memory.holdings)
-      .map(({ side, lots, source }) => `${side} ${lots} ${source}`).join(", ");
-  }
-
-  kinds(...kinds: readonly EngineEvent["kind"][]): string[] {
-    return this.events.flatMap((event) => kinds.includes(event.kind) ? [event.kind] : []);
-  }
-
-  #nowMs(): number {
-    return this.venue.exchange.desk.state.nowMs;
-  }
-}
 
 type Case = Scene & {
   readonly name: string;
@@ -153,8 +42,6 @@ const hand = (stage: Stage, side: Side, effect: "open" | "close", lots: number) 
       priceTicks: null,
     }),
   }]);
-const stop = stopOf();
-const OPEN_STOP = { remembered: [stop], resting: [stop] };
 const endOf = ({ events }: Stage) =>
   events.flatMap((event) => event.kind === "episode_end" ? [event] : []);
 

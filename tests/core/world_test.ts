@@ -212,7 +212,7 @@ Deno.test("while an order of the symbol is unresolved nothing more is opened in 
     ["order_unresolved", "one_outcome_at_a_time"],
   ]);
   assert.deepEqual(commands.filter(({ kind }) => kind === "place"), []);
-  const stop = { ...lost, closePosition: true };
+  const stop = { ...lost, closePosition: true, stopTicks: 590_000 };
   assert.deepEqual(dip({ orders: { "c-9": stop } }).vetoes, [], "a stop opens nothing");
   const closing = route({ id: "r:x", effect: "close", exitReason: "sl", levels: null });
   const waits = dip({ routes: { "r:x": closing } }).vetoes;

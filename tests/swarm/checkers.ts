@@ -7,7 +7,7 @@ import { unitsToNumber } from "../../core/increments.ts";
 import { isBooked } from "../../core/booked.ts";
 import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
-import { positionKey, type Trade } from "../../core/types.ts";
+import { type PositionKey, positionKey, type Trade } from "../../core/types.ts";
 import type { LedgerRow, SimState } from "../../core/venues/sim_state.ts";
 import { agreed, proven } from "./checkers_books.ts";
 import { blindEntries, capped, latched, steadyBaselines, tailed } from "./checkers_risk.ts";
@@ -246,6 +246,8 @@ const exitsFire: Checker = ({ memory, seen }) => {
   for (const [key, guard] of Object.entries(memory.registry)) {
     const mark = seen.market.mark(guard.ticker);
     if (mark === null || seen.nowMs - mark.atMs > 5_000 || guard.exit !== null) continue;
+    // What is flat in the book has nothing to leave: its levels wait for a reading that agrees.
+    if (memory.holdings[key as PositionKey] === undefined) continue;
     if (seen.market.market(guard.ticker) === null) continue;
     const { slPx, tpPx } = guard.levels;
     const sign = guard.side === "LONG" ? 1 : -1;

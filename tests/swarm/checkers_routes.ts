@@ -25,7 +25,7 @@ function outLots({ venue }: Tick, clientId: string): number | null {
 export const single: Checker = (tick, { owners }) => {
   const next = new Map(owners);
   for (const command of tick.submitted) {
-    if (command.kind !== "place" || command.order.closePosition) continue;
+    if (command.kind !== "place" || command.order.stopTicks !== null) continue;
     const { clientId } = command.order;
     const owner = tick.memory.orders[clientId]?.ownerId;
     if (owner === undefined) continue;
@@ -90,16 +90,18 @@ export const ended: Checker = (tick, { attempted, finished, executed }) => {
   return { finished: next };
 };
 
-/** One stop and one target a leg; a leg that has gone leaves none behind. */
+/** One stop and one target that close a leg; one that has gone leaves none behind, nor a bridge. */
 export const conditionals: Checker = ({ venue, seen, settled, faultActive }, { strayMs }) => {
   const { orders, positions } = venue.exchange.desk.state;
   const kinds = new Set<string>();
   const strays = new Map<string, number>();
-  for (const { clientId, closePosition, ticker, side, kind } of Object.values(orders)) {
-    if (!closePosition) continue;
+  for (const { clientId, closePosition, stopTicks, ticker, side, kind } of Object.values(orders)) {
+    if (stopTicks === null) continue;
     const key = `${ticker}:${side}`;
-    if (kinds.has(`${key} ${kind}`)) return `${key} has two orders of kind ${kind}`;
-    kinds.add(`${key} ${kind}`);
+    if (closePosition && kinds.has(`${key} ${kind}`)) {
+      return `${key} has two orders of kind ${kind}`;
+    }
+    if (closePosition) kinds.add(`${key} ${kind}`);
     if (positions[key] !== undefined) continue;
     const fromMs = strayMs.get(clientId) ?? seen.nowMs;
     strays.set(clientId, fromMs);
