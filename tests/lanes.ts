@@ -29,6 +29,24 @@ export function say(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
+/** Does `work` for each of the list, two at a time: each starts a process that takes a core. */
+export async function twoAtATime<T, R>(
+  list: readonly T[],
+  work: (one: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < list.length) {
+      const at = next;
+      next += 1;
+      results[at] = await work(list[at]!);
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return results;
+}
+
 /** Runs `work` with a temporary folder that is gone afterwards. */
 export async function inTempDir<T>(work: (dir: string) => Promise<T>): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "ballast-test-" });

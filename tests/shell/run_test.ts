@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { JournalRow } from "../../state/journal.ts";
 import { fillsOf } from "../kill/facts.ts";
 import { writeBusyConfig } from "../kill/run.ts";
-import { inTempDir, lane } from "../lanes.ts";
+import { inTempDir, lane, twoAtATime } from "../lanes.ts";
 import { ballast, logRows, logText, startBallast, surface } from "./ballast.ts";
 import { writeCandles } from "./candles.ts";
 
@@ -27,7 +27,6 @@ const EVENT_KINDS = [
   "order_close",
   "order_done",
   "order_fill",
-  "order_reject",
   "order_requote",
   "order_submit",
   "registry",
@@ -61,11 +60,18 @@ lane("replays of the same candles give the same journal, another seed another on
         assert.equal(code, 0, err);
         return await logText(`${dir}/${name}`, JOURNAL);
       };
-      const first = await play("first", ["replay"]);
-      assert.ok(first === await play("again", ["replay"]), "a second replay gives the same bytes");
-      const run = await play("run", ["run", "--speed", "0", "--no-web"]);
+      const plays = {
+        first: ["replay"],
+        again: ["replay"],
+        run: ["run", "--speed", "0", "--no-web"],
+        other: ["replay", "--seed", "8"],
+      };
+      const [first, again, run, other] = await twoAtATime(
+        Object.entries(plays),
+        ([name, args]) => play(name, args),
+      );
+      assert.ok(first === again, "a second replay gives the same bytes");
       assert.ok(first === run, "run at full speed gives the replay's bytes");
-      const other = await play("other", ["replay", "--seed", "8"]);
       assert.ok(first !== other, "another seed gives another journal");
 
       const rows = await logRows<JournalRow>(`${dir}/first`, JOURNAL);
@@ -93,8 +99,11 @@ lane("a run stopped and started again gives the journal of one that was not", {
         }
         return await logText(`${dir}/${name}`, JOURNAL);
       };
-      const whole = await run("whole", [6_000]);
-      assert.ok(whole === await run("pieces", [1_500, 1, 2_499, 2_000]), "the bytes are the same");
+      const [whole, pieces] = await Promise.all([
+        run("whole", [6_000]),
+        run("pieces", [1_500, 1, 2_499, 2_000]),
+      ]);
+      assert.ok(whole === pieces, "the bytes are the same");
       const rows = await logRows<JournalRow>(`${dir}/whole`, JOURNAL);
       assert.ok(fillsOf(rows).length > 200, "there was something to continue");
     }),
@@ -104,7 +113,8 @@ lane("whatever the seed, there is trade to be seen when the page opens", {
   needs: NEEDS,
   run: () =>
     inTempDir(async (dir) => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
+      await twoAtATime(seeds, async (seed) => {
         const data = `${dir}/${seed}`;
         const args = ["--data", data, "--seed", String(seed), "--speed", "0", "--no-web"];
         const { code, err } = await ballast(["run", ...args, "--ticks", "18000"]);
@@ -122,7 +132,7 @@ lane("whatever the seed, there is trade to be seen when the page opens", {
           vetoes.some(({ ts }) => ts >= WARMUP_END && ts < WATCHED_END),
           `seed ${seed}: vetoes while watched`,
         );
-      }
+      });
     }),
 });
 
