@@ -103,6 +103,16 @@ export async function isThere(path: string): Promise<boolean> {
   }
 }
 
+function isThereSync(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path);
@@ -136,6 +146,8 @@ export class LineFile {
   #torn = false;
   /** What was cut off at opening because a crash had torn it; null where nothing was. */
   readonly torn: Torn | null;
+  /** The last line that was there at opening; null where there was none. */
+  readonly lastLine: string | null;
 
   constructor(path: string, isLast: (line: string) => boolean = () => true) {
     this.path = path;
@@ -145,6 +157,9 @@ export class LineFile {
     this.torn = size > whole ? { path, bytes: size - whole } : null;
     if (this.torn !== null) this.#file.truncateSync(whole);
     this.#bytes = whole;
+    this.lastLine = whole === 0
+      ? null
+      : new TextDecoder().decode(readAt(this.#file, lineStart(this.#file, whole - 1), whole - 1));
     this.#file.seekSync(whole, Deno.SeekMode.Start);
   }
 
@@ -194,16 +209,19 @@ export class LineFile {
 
   /**
    * Moves what has been written aside under `name` (in the same folder) and begins anew. Where the
-   * folder refuses, everything stays as it was and the next rotation tries again.
+   * folder refuses, or has a file of that name, everything stays as it was and the next rotation
+   * tries again. A file that somebody has taken away counts as moved.
    */
   rotate(name: string): void {
     const aside = `${folderOf(this.path)}/${name}`;
-    Deno.renameSync(this.path, aside);
+    if (isThereSync(aside)) throw new Deno.errors.AlreadyExists(`${aside} is there already`);
+    const isMoved = isThereSync(this.path);
+    if (isMoved) Deno.renameSync(this.path, aside);
     let next: Deno.FsFile;
     try {
       next = Deno.openSync(this.path, { read: true, write: true, create: true });
     } catch (error) {
-      Deno.renameSync(aside, this.path);
+      if (isMoved) Deno.renameSync(aside, this.path);
       throw error;
     }
     this.#file.close();

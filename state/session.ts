@@ -302,7 +302,7 @@ async function openLogs(
 ) {
   const journal = new Journal(layout.journal, told);
   const ledger = new VenueLedger(layout.venueLedger, { onError });
-  const telemetry = new Telemetry(layout.execution);
+  const telemetry = new Telemetry(layout.execution, { onError });
   const torn = [journal.torn, ledger.torn, ...telemetry.torn].filter((one) => one !== null);
   // What a power failure takes the name of is lost, however well it was synced.
   if (!replay) { for (const folder of [layout.execution, layout.sim]) await syncFolder(folder); }

@@ -24,13 +24,21 @@ type Held = { readonly lines: Lines; readonly stamp: { nowMs: number; seq: numbe
 export class Telemetry {
   readonly #files: Readonly<Record<LogName, LineFile>>;
   readonly #held: Held[] = [];
-  #day: string | null = null;
+  /** The day of a file's rows (UTC, engine time), where it has any. */
+  readonly #days: Partial<Record<LogName, string>> = {};
+  readonly #onError: (message: string) => void;
   #invalidRowsCount = 0;
 
-  constructor(folder: string) {
+  /** `onError` is told of files that could not be moved aside: that costs a long file, no row. */
+  constructor(
+    folder: string,
+    { onError = () => {} }: { onError?: (message: string) => void } = {},
+  ) {
+    this.#onError = onError;
     this.#files = Object.fromEntries(
       LOGS.map((name) => [name, new LineFile(`${folder}/${name}.jsonl`)]),
     ) as Record<LogName, LineFile>;
+    for (const name of LOGS) this.#noteDay(name, dayOfRow(this.#files[name].lastLine));
   }
 
   /** Rows of this process that lacked a required field. */
@@ -58,10 +66,7 @@ export class Telemetry {
     }
     if (events.length > 0) this.#held.push({ lines, stamp });
     if (!isKept) return void this.#held.splice(0, Math.max(0, this.#held.length - HELD_MAX_COUNT));
-    const held = this.#held.splice(0);
-    this.#rotateAtMidnight(stamp.nowMs);
-    for (const tick of held) this.#write(tick.lines, tick.stamp);
-    if (held.length === 0) this.#write({}, stamp);
+    this.#writeAll([...this.#held.splice(0), { lines: {}, stamp }]);
   }
 
   /**
@@ -85,6 +90,7 @@ export class Telemetry {
         written.set(key, (written.get(key) ?? 0) + 1);
       }
     }
+    const ticks: Held[] = [];
     for (const { seq, ts, events } of rows) {
       const stamp = { seq, nowMs: Date.parse(ts), ...run };
       const lines: Lines = {};
@@ -95,8 +101,9 @@ export class Telemetry {
           if (left === 0) this.#add(lines, name, row);
         }
       }
-      this.#write(lines, stamp);
+      ticks.push({ lines, stamp });
     }
+    this.#writeAll(ticks);
   }
 
   /** A row that lacks what readers count on is kept apart, with what it lacks: it is never lost. */
@@ -107,8 +114,19 @@ export class Telemetry {
     (lines.invalid_events ??= []).push(lineOf({ ...row, log: name, problem }));
   }
 
-  /** Writes to every file it can; throws the first refusal when all have been tried. */
-  #write(lines: Lines, stamp: { nowMs: number; seq: number }): void {
+  /**
+   * Writes what is told of these ticks to every file it can; throws the first refusal when all have
+   * been tried. What a file does not take it owes, so no tick's rows wait for another's.
+   */
+  #writeAll(ticks: readonly Held[]): void {
+    const refusals = ticks.flatMap(({ lines, stamp }) => {
+      this.#rotateAtMidnight(stamp);
+      return this.#write(lines, stamp);
+    });
+    if (refusals.length > 0) throw refusals[0];
+  }
+
+  #write(lines: Lines, stamp: Held["stamp"]): readonly unknown[] {
     const refusals: unknown[] = [];
     for (const name of LOGS) {
       const file = this.#files[name];
@@ -116,6 +134,7 @@ export class Telemetry {
       if (texts.length === 0 && file.owedBytes === 0) continue;
       try {
         file.append(texts);
+        this.#noteDay(name, dayOf(stamp.nowMs, "UTC"));
         if (file.bytes > ROTATE_BYTES) this.#rotate(name, stamp);
       } catch (error) {
         refusals.push(error);
@@ -124,7 +143,7 @@ export class Telemetry {
         refusals.unshift(new Error(`lines of ${name} are lost`, { cause: error }));
       }
     }
-    if (refusals.length > 0) throw refusals[0];
+    return refusals;
   }
 
   /** All that has been written survives a power failure when this resolves. */
@@ -136,17 +155,40 @@ export class Telemetry {
     for (const file of Object.values(this.#files)) file.close();
   }
 
-  #rotateAtMidnight(nowMs: number): void {
-    const day = dayOf(nowMs, "UTC");
-    if (this.#day !== null && this.#day !== day) {
-      for (const name of LOGS) this.#rotate(name, { nowMs, seq: 0 });
+  /** Rows of a day before this tick's go aside; whether that works or not, it is tried once. */
+  #rotateAtMidnight(stamp: Held["stamp"]): void {
+    const today = dayOf(stamp.nowMs, "UTC");
+    for (const name of LOGS) {
+      const day = this.#days[name];
+      if (day === undefined || day >= today || this.#files[name].owedBytes > 0) continue;
+      this.#days[name] = today;
+      this.#rotate(name, stamp);
     }
-    this.#day = day;
   }
 
-  #rotate(name: LogName, { nowMs, seq }: { nowMs: number; seq: number }): void {
+  /** A file is of the day of its first rows until it is moved aside. */
+  #noteDay(name: LogName, day: string | null): void {
+    if (day !== null && this.#files[name].bytes > 0) this.#days[name] ??= day;
+  }
+
+  #rotate(name: LogName, { nowMs, seq }: Held["stamp"]): void {
     const file = this.#files[name];
     if (file.bytes === 0 || file.owedBytes > 0) return;
-    file.rotate(rotatedName(name, { nowMs, seq }));
+    try {
+      file.rotate(rotatedName(name, { nowMs, seq }));
+      delete this.#days[name];
+    } catch (error) {
+      this.#onError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+/** The day a row tells of; null where it tells none. */
+function dayOfRow(line: string | null): string | null {
+  try {
+    const { ts } = JSON.parse(line ?? "{}") as { readonly ts?: unknown };
+    return typeof ts === "string" ? ts.slice(0, "2026-01-05".length) : null;
+  } catch {
+    return null;
   }
 }

@@ -250,3 +250,122 @@ Deno.test("a line is at most 64 KiB: what is largest goes, what readers count on
   assert.equal(bytes(lineOf(edge(room))), LINE_BYTES_MAX - 1, "a newline still fits");
   assert.equal(JSON.parse(lineOf(edge(room + 1))).truncated, true);
 });
+
+const TRIGGER = { kind: "exit_trigger", key: "BTCUSDT:LONG", reason: "tp", markPx: 1, levelPx: 1 };
+const MIDNIGHT = T0 + 86_400_000;
+
+/** Tells a trigger of this number in the tick of the same number. */
+function tell(log: Telemetry, id: number, nowMs: number, isKept = true): void {
+  const run = { runId: "a", env: "sim", positionMode: "hedge", venue: "sim", mode: "sim" } as const;
+  const event = { ...TRIGGER, intentId: `x-${id}` } as unknown as EngineEvent;
+  const rule = { kind: "account_rule", rule: `r-${id}`, navUsd: 1, note: null } as const;
+  const stamp = { seq: id, nowMs, loggedMs: nowMs, ...run };
+  log.append([event, rule as unknown as EngineEvent], stamp, {
+    view: { market: () => market() },
+    isKept,
+  });
+}
+
+/** Every trigger that is on disk, by the file it is in. */
+function triggersIn(dir: string): Readonly<Record<string, readonly string[]>> {
+  const names = [...Deno.readDirSync(dir)].filter(({ name }) => name.startsWith("exit_events"));
+  return Object.fromEntries(
+    names.toSorted((a, b) => a.name < b.name ? -1 : 1).map(({ name }) => [
+      name,
+      Deno.readTextFileSync(`${dir}/${name}`).split("\n").filter((line) => line !== "").map(
+        (line) => JSON.parse(line).intent_id,
+      ),
+    ]),
+  );
+}
+const ASIDE = (seq: number, time = "20260106T000000Z") =>
+  `exit_events-${time}-${String(seq).padStart(10, "0")}.jsonl`;
+
+lane("a log that cannot be moved aside at midnight goes on, and so do the others", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const told: string[] = [];
+      const log = new Telemetry(dir, { onError: (message) => void told.push(message) });
+      tell(log, 1, MIDNIGHT - 15_000);
+      await Deno.writeTextFile(`${dir}/${ASIDE(2)}`, "");
+      for (const id of [2, 3, 4]) tell(log, id, MIDNIGHT + (id - 2) * 15_000);
+      tell(log, 5, MIDNIGHT + 86_400_000);
+      log.close();
+      assert.deepEqual(triggersIn(dir), {
+        [ASIDE(2)]: [],
+        [ASIDE(5, "20260107T000000Z")]: ["x-1", "x-2", "x-3", "x-4"],
+        "exit_events.jsonl": ["x-5"],
+      });
+      assert.match(told.join(), /^exit_events: \S+ is there already$/, "once, not on every tick");
+      const names = [...Deno.readDirSync(dir)].map(({ name }) => name);
+      assert.equal(names.filter((name) => name.startsWith("account_events-")).length, 2);
+    }),
+});
+
+lane("a log that somebody has taken away begins anew at midnight, and no other loses a row", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const log = new Telemetry(dir, { onError: assert.fail });
+      tell(log, 1, MIDNIGHT - 15_000);
+      await Deno.remove(`${dir}/exit_events.jsonl`);
+      for (const id of [2, 3]) tell(log, id, MIDNIGHT + id);
+      log.close();
+      assert.deepEqual(triggersIn(dir), { "exit_events.jsonl": ["x-2", "x-3"] });
+      const rules = await rowsAfter<{ seq: number }>(`${dir}/account_events.jsonl`, 0);
+      assert.deepEqual(rules.map(({ seq }) => seq), [1, 2, 3]);
+    }),
+});
+
+lane("what was held back over midnight is in the file of its own day", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir((dir) => {
+      const log = new Telemetry(dir, { onError: assert.fail });
+      tell(log, 1, MIDNIGHT - 30_000);
+      tell(log, 2, MIDNIGHT - 15_000, false);
+      tell(log, 3, MIDNIGHT, false);
+      tell(log, 4, MIDNIGHT + 15_000);
+      log.close();
+      assert.deepEqual(triggersIn(dir), {
+        [ASIDE(3)]: ["x-1", "x-2"],
+        "exit_events.jsonl": ["x-3", "x-4"],
+      });
+      return Promise.resolve();
+    }),
+});
+
+lane("a start after midnight moves aside what belongs to the day before", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir((dir) => {
+      for (const [id, nowMs] of [[1, MIDNIGHT - 15_000], [2, MIDNIGHT + 3_600_000]] as const) {
+        const log = new Telemetry(dir, { onError: assert.fail });
+        tell(log, id, nowMs);
+        log.close();
+      }
+      const aside = ASIDE(2, "20260106T010000Z");
+      assert.deepEqual(triggersIn(dir), { [aside]: ["x-1"], "exit_events.jsonl": ["x-2"] });
+      return Promise.resolve();
+    }),
+});
+
+lane("a midnight that is crossed twice overwrites nothing", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir((dir) => {
+      for (const ids of [[1, 3], [2, 4], [6, 4]] as const) {
+        Deno.writeTextFileSync(`${dir}/exit_events.jsonl`, "");
+        const log = new Telemetry(dir);
+        for (const [i, id] of ids.entries()) tell(log, id, MIDNIGHT + (i - 1) * 15_000);
+        log.close();
+      }
+      assert.deepEqual(triggersIn(dir), {
+        [ASIDE(3)]: ["x-1"],
+        [ASIDE(4)]: ["x-2"],
+        "exit_events.jsonl": ["x-6", "x-4"],
+      });
+      return Promise.resolve();
+    }),
+});
