@@ -3,7 +3,7 @@
  * the newest, whatever the span.
  */
 import { MS_PER_MINUTE } from "../core/units.ts";
-import { type NavRow, rowOrNull } from "./nav_history.ts";
+import { DAY_FILE, type NavRow, rowOrNull } from "./nav_history.ts";
 import { readIfThere } from "./files.ts";
 import type { Payload } from "./surfaces/mod.ts";
 import { SERIES_MAX } from "./surfaces/nav_state.ts";
@@ -12,7 +12,6 @@ export type NavPoint = Payload<"nav_state">["series"][number];
 
 /** The newest point of a shown curve is the present one: the history has the places before it. */
 const POINTS_MAX = SERIES_MAX - 1;
-const FILE = /^nav_history-\d{4}-\d\d-\d\d\.jsonl$/;
 
 /**
  * One point in each cell of time, the first that was there. Where they become too many the cells
@@ -39,7 +38,7 @@ export class NavSeries {
   /** Reads every row of a folder's history; lines that are no rows are passed over. */
   async seed(folder: string): Promise<void> {
     const names: string[] = [];
-    for await (const { name } of Deno.readDir(folder)) if (FILE.test(name)) names.push(name);
+    for await (const { name } of Deno.readDir(folder)) if (DAY_FILE.test(name)) names.push(name);
     for (const name of names.toSorted()) {
       const lines = (await readIfThere(`${folder}/${name}`) ?? "").split("\n");
       for (const line of lines) {

@@ -83,6 +83,49 @@ lane("older days are thinned when a new one begins, and what is no row is left a
     }),
 });
 
+lane("days that began while the engine was down are thinned as well, each by its age", {
+  needs: ["read", "write"],
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = (day: number) => {
+        const name = new Date(T0 + day * DAY).toISOString().slice(0, 10);
+        return `${dir}/nav_history-${name}.jsonl`;
+      };
+      const write = async (day: number) => {
+        const row = (i: number) => ({ ts: new Date(T0 + day * DAY + i * MINUTE).toISOString() });
+        const lines = Array.from({ length: 1_440 }, (_, i) => JSON.stringify(row(i)));
+        await Deno.writeTextFile(path(day), `${lines.join("\n")}\n`);
+      };
+      const days = [-200, -91, -90, -10, -3, -1, 4, 5] as const;
+      for (const day of days) await write(day);
+      const counts = async () =>
+        await Promise.all(days.map(async (day) => (await rowsOf(path(day))).length));
+      const history = new NavHistory(dir, { onError: assert.fail });
+      history.note(at(T0), market);
+      await history.close();
+      assert.deepEqual(await counts(), [1, 1, 97, 97, 97, 1_440, 1_440, 1_440]);
+      const later = new NavHistory(dir, { onError: assert.fail });
+      later.note(at(T0 + DAY), market);
+      later.note(at(T0 + 6 * DAY), market);
+      await later.close();
+      assert.deepEqual(await counts(), [1, 1, 1, 97, 97, 97, 97, 1_440]);
+    }),
+});
+
+lane("a minute that an earlier process has told is not told again", {
+  needs: ["read", "write"],
+  run: () =>
+    inTempDir(async (dir) => {
+      for (const minutes of [[0, 1, 2], [2, 3], [1, 2, 3, 4]]) {
+        const history = new NavHistory(dir, { onError: assert.fail });
+        for (const minute of minutes) history.note(at(T0 + minute * MINUTE + 1), market);
+        await history.close();
+      }
+      const rows = await rowsOf(`${dir}/nav_history-2026-01-05.jsonl`);
+      assert.deepEqual(rows.map(({ ts }) => new Date(ts).getUTCMinutes()), [0, 1, 2, 3, 4]);
+    }),
+});
+
 Deno.test("the last row of a day is always kept", () => {
   const rows = [0, 1, 14, 15, 16, 44, 59].map((minute) => ({
     ts: new Date(T0 + minute * MINUTE).toISOString(),
