@@ -27,19 +27,22 @@ export class Engine {
   readonly rules: Rules;
   readonly past: Past;
   readonly #onFault: (fault: Fault) => void;
+  readonly #onWorked: (stage: string, ms: number) => void;
   readonly #protectOnly: boolean;
   #memory: Memory;
   /** The second step threw: it is not tried again before somebody lets entries go on. */
   #isFaulty: boolean;
 
   constructor(
-    { memory, rules, past, protectOnly, onFault }: {
+    { memory, rules, past, protectOnly, onFault, onWorked = () => {} }: {
       memory: Memory;
       rules: Rules;
       past: Past;
       /** After repeated assertion failures: protect what is there, open nothing. */
       protectOnly: boolean;
       onFault: (fault: Fault) => void;
+      /** A step has been taken, in so many milliseconds of real time. */
+      onWorked?: (stage: string, ms: number) => void;
     },
   ) {
     this.rules = rules;
@@ -48,6 +51,7 @@ export class Engine {
     this.#protectOnly = protectOnly;
     this.#isFaulty = memory.operator.state === "PAUSED" && memory.operator.by === ENGINE_FAULT;
     this.#onFault = onFault;
+    this.#onWorked = onWorked;
   }
 
   get memory(): Memory {
@@ -76,7 +80,10 @@ export class Engine {
   #protect(seen: Observation, host: Host | undefined): Step {
     const { rules, past } = this;
     try {
-      return protect({ memory: this.#memory, seen, rules, past }, host);
+      return this.#timed(
+        "protect",
+        () => protect({ memory: this.#memory, seen, rules, past }, host),
+      );
     } catch (error) {
       throw new ProtectFault(error);
     }
@@ -89,7 +96,7 @@ export class Engine {
     if (isRunning) this.#isFaulty = false;
     if (this.#protectOnly || this.#isFaulty) return nothing;
     try {
-      return seek({ memory, seen, rules, past });
+      return this.#timed("seek", () => seek({ memory, seen, rules, past }));
     } catch (error) {
       const message = messageOf(error);
       this.#onFault({ seq: memory.pulse.seq, stage: "seek", message });
@@ -104,6 +111,13 @@ export class Engine {
       } as const;
       return { ...nothing, memory: { ...memory, operator } };
     }
+  }
+
+  #timed(stage: string, step: () => Step): Step {
+    const startMs = performance.now();
+    const taken = step();
+    this.#onWorked(stage, performance.now() - startMs);
+    return taken;
   }
 }
 

@@ -17,15 +17,9 @@ import type { Sizes } from "./markets.ts";
 import type { Mirror } from "./mirror.ts";
 import { type Made, type Reading, Showing } from "./showing.ts";
 import { type SurfaceName, SURFACES } from "./surfaces/mod.ts";
-import type {
-  Envelope,
-  LoopFacts,
-  RunFacts,
-  StageFault,
-  SurfaceFact,
-  Treasury,
-} from "./surfaces/surface.ts";
+import type { Envelope, LoopFacts, RunFacts, SurfaceFact, Treasury } from "./surfaces/surface.ts";
 import { iso, SCHEMA_VERSION } from "./surfaces/surface.ts";
+import { type Failure, Stages } from "./stages.ts";
 import type { Store } from "./store.ts";
 import type { NavHistory } from "./nav_history.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -58,7 +52,7 @@ export class Publisher implements Sink {
   readonly #options: PublisherOptions;
   readonly #showing: Showing;
   readonly #loop: LoopWatch;
-  readonly #faults = new Map<string, StageFault>();
+  readonly #stages = new Stages();
   #account: Account | null = null;
   #lastDecision: Decision | null = null;
   /** The memory of the newest tick whose row is on disk: a checkpoint never runs ahead of it. */
@@ -81,7 +75,7 @@ export class Publisher implements Sink {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#showing = new Showing(options.store, {
-      onFault: (message) => this.#tell("surfaces", message),
+      onFault: (message, item) => this.#tell({ stage: "surfaces", message, item }),
     });
     this.#loop = new LoopWatch(options.engine.rules);
     this.#recorded = options.engine.memory;
@@ -105,15 +99,22 @@ export class Publisher implements Sink {
   }
 
   noteFault({ stage, message }: Fault): void {
-    const { nowMs } = this.#options.engine.memory.pulse;
-    const known = this.#faults.get(stage);
-    this.#faults.set(stage, {
-      stage,
-      message,
-      count: (known?.count ?? 0) + 1,
-      firstMs: known?.firstMs ?? nowMs,
-      lastMs: nowMs,
-    });
+    this.#noteFailure({ stage, message });
+  }
+
+  /** A step of the engine went well, in so many milliseconds. */
+  noteWorked(stage: string, ms: number): void {
+    this.#stages.worked(stage, ms);
+  }
+
+  #noteFailure(failure: Failure): void {
+    this.#stages.failed(failure, this.#options.engine.memory.pulse.nowMs);
+  }
+
+  #noteVenue({ seen }: Decision): void {
+    const { faults } = seen;
+    if (faults.length === 0) this.#stages.worked("venue", null);
+    for (const { code, message } of faults) this.#noteFailure({ stage: "venue", code, message });
   }
 
   /** What cannot be written at the moment; null while everything that has to be kept is kept. */
@@ -125,11 +126,13 @@ export class Publisher implements Sink {
   async record(decision: Decision): Promise<boolean> {
     const { journal, durable } = this.#options;
     if (journal.isFull) await this.#rotate();
+    const startMs = performance.now();
     this.#refused.journal = await journal.record(decision, { durable: durable() });
     if (this.#refused.journal !== null) {
-      this.#options.onError(`journal: ${this.#refused.journal.why}`);
+      this.#tell({ stage: "journal", message: this.#refused.journal.why });
       return false;
     }
+    this.#stages.worked("journal", performance.now() - startMs);
     this.#recorded = decision.memory;
     return true;
   }
@@ -143,7 +146,7 @@ export class Publisher implements Sink {
     try {
       await journal.rotate(this.#recorded.pulse, { durable: durable() });
     } catch (error) {
-      this.#options.onError(`journal: ${messageOf(error)}`);
+      this.#tell({ stage: "journal", message: messageOf(error) });
     }
   }
 
@@ -152,9 +155,7 @@ export class Publisher implements Sink {
     this.#lastDecision = decision;
     if (decision.seen.account.kind === "read") this.#account = decision.seen.account.value;
     const { seq, nowMs } = decision.memory.pulse;
-    for (const { code, message } of decision.seen.faults) {
-      this.noteFault({ stage: "venue", message: `${code}: ${message}`, seq });
-    }
+    this.#noteVenue(decision);
     const { runId, env, mode, positionMode, venue } = run;
     const stamp = { seq, nowMs, loggedMs: Date.now(), runId, env, mode, positionMode, venue };
     const { market } = decision.seen;
@@ -197,17 +198,19 @@ export class Publisher implements Sink {
 
   /** What is told may fail; what is traded may not fail with it. A silent page turns BLIND. */
   #contain(stage: string, work: () => void, onRefusal: (error: unknown) => void = () => {}): void {
-    try {
-      work();
-    } catch (error) {
-      this.#tell(stage, messageOf(error));
-      onRefusal(error);
-    }
+    this.#stages.run(stage, () => {
+      try {
+        work();
+      } catch (error) {
+        this.#tell({ stage, message: messageOf(error) });
+        onRefusal(error);
+      }
+    });
   }
 
-  #tell(stage: string, message: string): void {
-    this.noteFault({ stage, message, seq: this.#options.engine.memory.pulse.seq });
-    this.#options.onError(`${stage}: ${message}`);
+  #tell(failure: Failure): void {
+    this.#noteFailure(failure);
+    this.#options.onError(`${failure.stage}: ${failure.message}`);
   }
 
   #show(decision: Decision, wallMs: number, all = false): void {
@@ -245,7 +248,8 @@ export class Publisher implements Sink {
     const { telemetry, mirror, stopRequested } = this.#options;
     return {
       ...this.#loop.figures(this.#options.engine.memory.pulse.nowMs),
-      faults: [...this.#faults.values()],
+      stages: this.#stages.facts,
+      faults: this.#stages.errors,
       surfaces: this.#surfaceFacts(),
       nonfiniteCount: this.#showing.nonfiniteCount,
       showing: this.#showing.facts,
@@ -292,6 +296,7 @@ export class Publisher implements Sink {
   async #checkpoint(): Promise<void> {
     const { checkpointPath, journal, telemetry, durable } = this.#options;
     const memory = this.#recorded;
+    const startMs = performance.now();
     try {
       // Logs are completed from the journal's rows after the checkpoint: what is older must be safe.
       if (durable()) await telemetry.sync();
@@ -302,9 +307,10 @@ export class Publisher implements Sink {
       });
       this.#refused.checkpoint = null;
       journal.checkpointed();
+      this.#stages.worked("checkpoint", performance.now() - startMs);
     } catch (error) {
       this.#refused.checkpoint = { what: "checkpoint", why: whyOf(error) };
-      this.#options.onError(`checkpoint: ${messageOf(error)}`);
+      this.#tell({ stage: "checkpoint", message: messageOf(error) });
     }
   }
 }

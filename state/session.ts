@@ -185,10 +185,9 @@ function feasibilityNotes(
 async function wire(options: SessionOptions): Promise<Parts> {
   const { layout, replay, stop, treasury } = options;
   const opened = await openDirectory(options);
-  const { feed, rules, memory, rows, lineage, recovered, state, gap } = opened;
+  const { feed, rules, memory, told, rows, lineage, recovered, state, gap } = opened;
   const complaints = new Complaints(options.onNote);
   const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
-  const { told } = opened;
   const { journal, ledger, telemetry, torn } = await openLogs(layout, { told, replay, onError });
   const notes = [
     ...opened.notes,
@@ -219,7 +218,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const loggedMs = Date.now();
   await telemetry.complete(rows, { afterSeq: opened.checkpointSeq, loggedMs, ...about });
   const past = new Past({ baseMs: feed.baseMs, framesMs: options.framesMs, rules });
-  const engine = new Engine({ memory, rules, past, protectOnly, onFault });
+  const onWorked = (stage: string, ms: number) => publisher.noteWorked(stage, ms);
+  const engine = new Engine({ memory, rules, past, protectOnly, onFault, onWorked });
   const pacer = options.pacerFor(feed, () => publisher.beat());
   const publisher: Publisher = new Publisher({
     engine,

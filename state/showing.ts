@@ -25,13 +25,15 @@ const INTEL_MS = 10 * MS_PER_MINUTE;
 const LAST = "diagnostics";
 
 export type Made = OwnedBy<"executor">;
+/** Told in a sentence; of one surface alone where it has a name. */
+type OnFault = (message: string, name: Made | null) => void;
 /** A reading, before anything is said about how publishing it went. */
 export type Reading = Omit<Published, "loop">;
 
 export class Showing {
   readonly #store: Store;
   readonly #writer: Writer<"executor">;
-  readonly #onFault: (message: string) => void;
+  readonly #onFault: OnFault;
   readonly #madeMs = new Map<Made, number>();
   readonly #errors = new Map<Made, string>();
   readonly #told = new Map<Made, string>();
@@ -39,7 +41,7 @@ export class Showing {
   #contradictions: readonly string[] = [];
   #sinceMs: Dict<number> = {};
 
-  constructor(store: Store, { onFault }: { onFault: (message: string) => void }) {
+  constructor(store: Store, { onFault }: { onFault: OnFault }) {
     this.#store = store;
     this.#writer = store.claim("executor");
     this.#onFault = onFault;
@@ -116,7 +118,7 @@ export class Showing {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#errors.set(name, message);
-      this.#onFault(`${name}: ${message}`);
+      this.#onFault(`${name}: ${message}`, name);
     }
   }
 
@@ -134,7 +136,7 @@ export class Showing {
       COMPARED.map((name) => [name, this.#store.get(name)]),
     );
     this.#contradictions = disagreements(told);
-    for (const message of this.#contradictions) this.#onFault(message);
+    for (const message of this.#contradictions) this.#onFault(message, null);
   }
 
   /** Keeps since when the items that were just told have been true. */

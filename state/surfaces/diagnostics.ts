@@ -161,9 +161,7 @@ export function projectDiagnostics(published: Published) {
         p50_ms: loop.p50Ms,
         p99_ms: loop.p99Ms,
         overruns: loop.overrunsCount,
-        stages: Object.fromEntries(
-          loop.faults.map(({ stage, message }) => [stage, { ok: false, ms: null, error: message }]),
-        ),
+        stages: { ...loop.stages },
         positions_read_ok: accountOk,
         stop_requested: loop.stopRequested,
       },
@@ -190,12 +188,8 @@ export function projectDiagnostics(published: Published) {
         ...shellItems(published)
           .map((item) => itemOf(item, loop.showing.sinceMs[item.id] ?? nowMs)),
       ],
-      errors: loop.faults.map(({ stage, message, count: times, firstMs, lastMs }) => ({
-        stage,
-        item: null,
-        code: null,
-        message,
-        count: times,
+      errors: loop.faults.map(({ firstMs, lastMs, ...fault }) => ({
+        ...fault,
         first_ts: iso(firstMs),
         last_ts: iso(lastMs),
       })),

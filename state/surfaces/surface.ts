@@ -68,9 +68,18 @@ export type RunFacts = {
   readonly notes: readonly string[];
 };
 
-/** A caught fault of one stage, counted. */
+/** How a stage of the loop went when it was last run; `ms` is null where nothing measures it. */
+export type StageFact = {
+  readonly ok: boolean;
+  readonly ms: number | null;
+  readonly error?: string;
+};
+
+/** What went wrong in one stage, counted: in which item, by whose code; null where there is none. */
 export type StageFault = {
   readonly stage: string;
+  readonly item: string | null;
+  readonly code: string | null;
   readonly message: string;
   readonly count: number;
   readonly firstMs: number;
@@ -103,6 +112,7 @@ export type LoopFacts = {
   readonly lastMs: number | null;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
+  readonly stages: Readonly<Record<string, StageFact>>;
   readonly faults: readonly StageFault[];
   readonly surfaces: Readonly<Record<string, SurfaceFact>>;
   /** Figures of what is published now that were no finite number and read null. */

@@ -173,9 +173,13 @@ function agrees(surfaces: readonly Surface[], files: Files): void {
   const loop = surfaces.filter(({ cadence }) => cadence === "loop");
   assert.equal(new Set(loop.map(({ name }) => files[name]!.run_id)).size, 1);
   assert.ok(files.nav_state!.updated_ts <= files.nav!.updated_ts, "a copy is never newer");
-  const { surfaces: told } = files.diagnostics!.runtime_diagnostics as {
+  const { surfaces: told, loop: { stages } } = files.diagnostics!.runtime_diagnostics as {
     surfaces: Readonly<Record<string, { seq: number; ok: boolean }>>;
+    loop: { stages: Readonly<Record<string, { ok: boolean }>> };
   };
+  for (const stage of ["protect", "seek", "journal", "logs", "nav_history", "surfaces", "venue"]) {
+    assert.equal(stages[stage]?.ok, true, `the stage ${stage} went well`);
+  }
   for (const { name } of loop) {
     if (name === "diagnostics") continue;
     assert.deepEqual([told[name]?.ok, told[name]?.seq], [true, files[name]!.seq], name);

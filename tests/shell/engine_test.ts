@@ -64,6 +64,33 @@ Deno.test("a throw in the second step overrules nobody who has stopped entries a
   }
 });
 
+Deno.test("each step says that it went well, the one that threw when it did again", () => {
+  const worked: string[] = [];
+  let throws = true;
+  const flaky = Object.defineProperty({ ...SHIPPED }, "assignments", {
+    get: () => {
+      if (throws) throw new Error("planted");
+      return SHIPPED.assignments;
+    },
+  });
+  const engine = new Engine({
+    memory: blankMemory("abcdef", T0),
+    rules: flaky,
+    past: new Past({ baseMs: 60_000, framesMs: [900_000], rules: SHIPPED }),
+    protectOnly: false,
+    onFault: () => {},
+    onWorked: (stage, ms) => void (ms >= 0 && worked.push(stage)),
+  });
+  engine.decide(observation({ nowMs: T0 + 60_000 }));
+  assert.deepEqual(worked.splice(0), ["protect"]);
+  throws = false;
+  engine.decide(observation({ nowMs: T0 + 120_000 }));
+  assert.deepEqual(worked.splice(0), ["protect"], "it is not tried before somebody says so");
+  const said = [{ id: 1, by: "rob", reason: "mended", order: { kind: "resume" } as const }];
+  engine.decide(observation({ nowMs: T0 + 180_000 }), { said, storage: null });
+  assert.deepEqual(worked, ["protect", "seek"]);
+});
+
 Deno.test("a throw in the first step ends the run", () => {
   const { engine, faults } = engineWith(broken("exits"));
   assert.throws(() => engine.decide(observation()), (error: unknown) => {

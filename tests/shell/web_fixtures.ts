@@ -127,6 +127,7 @@ async function play(): Promise<Payloads> {
       regression: null,
       tornFiles: [],
       invalidRowsCount: 0,
+      stages: {},
       faults: [],
       stopRequested: false,
       ended: false,

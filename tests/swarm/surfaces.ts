@@ -44,6 +44,7 @@ export function publishedOf(
       lastMs: 1,
       p50Ms: 1,
       p99Ms: 1,
+      stages: {},
       faults: [],
       surfaces: {},
       nonfiniteCount: 0,
