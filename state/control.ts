@@ -1,7 +1,7 @@
 /**
  * The way in for a human: a socket file in the data directory, so that only who may read the books
  * may give a command. One line of JSON is asked, one line is answered, after the tick that carried
- * it out is on disk.
+ * it out; it is a success only when that tick is on disk.
  */
 import { z } from "zod";
 import type { EngineEvent } from "../core/events.ts";
@@ -15,6 +15,8 @@ import {
 const STATE_ORDER_NAMES = Object.keys(STATE_ORDERS) as [StateOrder, ...StateOrder[]];
 const LINE_BYTES_MAX = 4_096;
 const OWNER_ONLY = 0o600;
+/** Who connects has so long to say something. */
+const HEAR_MS = 10_000;
 const words = (max: number) =>
   z.string().trim().min(1).max(max).regex(/^[^\p{Cc}]*$/u, { error: "plain text in one line" });
 
@@ -31,27 +33,41 @@ export type ControlRequest = z.output<typeof Request>;
 const Answer = z.strictObject({ done: z.boolean(), note: z.string() });
 export type ControlAnswer = z.output<typeof Answer>;
 
+const NOT_ON_DISK = "in force, but not on disk yet, a crash would forget it";
+const STOPPING: ControlAnswer = {
+  done: false,
+  note: "the engine stops: the command was not carried out",
+};
+
 /** The engine's end: collects what is said between two ticks, answers when it has been done. */
 export class Control {
   readonly #listener: Deno.UnixListener;
   readonly #path: string;
+  readonly #hearMs: number;
   readonly #said: OperatorCommand[] = [];
   readonly #waiting = new Map<number, (answer: ControlAnswer) => void>();
   readonly #talks = new Set<Promise<void>>();
+  /** Talks in which nothing has been asked yet. */
+  readonly #silent = new Set<Deno.UnixConn>();
+  #isClosed = false;
   #nextId = 1;
 
-  private constructor(listener: Deno.UnixListener, path: string) {
+  private constructor(
+    listener: Deno.UnixListener,
+    { path, hearMs }: { path: string; hearMs: number },
+  ) {
     this.#listener = listener;
     this.#path = path;
+    this.#hearMs = hearMs;
     this.#talks.add(this.#accept());
   }
 
   /** Listens at a path; the caller holds the directory's lock, so that nobody else does. */
-  static async open(path: string): Promise<Control> {
+  static async open(path: string, { hearMs = HEAR_MS } = {}): Promise<Control> {
     await Deno.remove(path).catch(() => {});
     const listener = Deno.listen({ transport: "unix", path });
     await Deno.chmod(path, OWNER_ONLY);
-    return new Control(listener, path);
+    return new Control(listener, { path, hearMs });
   }
 
   /** What has been said since the last call. */
@@ -59,20 +75,26 @@ export class Control {
     return this.#said.splice(0);
   }
 
-  /** Gives back what became of the commands of a recorded tick. */
-  answer(events: readonly EngineEvent[]): void {
+  /**
+   * Gives back what became of the commands of a tick. Where the disk refuses the tick a command is in
+   * force and a crash would forget it: that is never told as a success.
+   */
+  answer(events: readonly EngineEvent[], { isKept }: { isKept: boolean }): void {
     for (const event of events) {
       if (event.kind !== "operator") continue;
-      this.#waiting.get(event.id)?.({ done: event.done, note: event.note });
+      const { done, note } = event;
+      const unkept = { done: false, note: `${NOT_ON_DISK}: ${note}` };
+      this.#waiting.get(event.id)?.(done && !isKept ? unkept : { done, note });
       this.#waiting.delete(event.id);
     }
   }
 
-  /** Nothing more is heard; who still waits is told so. */
+  /** Nothing more is heard; who still waits is told so, who said nothing is waited for no longer. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#listener.close();
-    const note = "the engine stops: the command was not carried out";
-    for (const reply of this.#waiting.values()) reply({ done: false, note });
+    for (const talk of this.#silent) talk[Symbol.dispose]();
+    for (const reply of this.#waiting.values()) reply(STOPPING);
     this.#waiting.clear();
     await Promise.all(this.#talks);
     await Deno.remove(this.#path).catch(() => {});
@@ -87,13 +109,25 @@ export class Control {
 
   /** A caller who hangs up or talks nonsense is no business of the engine. */
   async #serve(talk: Deno.UnixConn): Promise<void> {
+    using _ending = talk;
     try {
-      const answer = await this.#hear(await readLine(talk));
-      await writeLine(talk, answer);
+      const line = await this.#listen(talk);
+      await writeLine(talk, this.#isClosed ? STOPPING : await this.#hear(line));
     } catch {
       return;
+    }
+  }
+
+  /** The line that is asked; rejects when the other end takes too long or the engine stops. */
+  async #listen(talk: Deno.UnixConn): Promise<string> {
+    const hangUp = () => talk[Symbol.dispose]();
+    const patience = setTimeout(hangUp, this.#isClosed ? 0 : this.#hearMs);
+    this.#silent.add(talk);
+    try {
+      return await readLine(talk);
     } finally {
-      talk.close();
+      this.#silent.delete(talk);
+      clearTimeout(patience);
     }
   }
 

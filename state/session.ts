@@ -108,7 +108,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const sink: Sink = {
       record: async (decision) => {
         const isKept = await publisher.record(decision);
-        control?.answer(decision.events);
+        control?.answer(decision.events, { isKept });
         return isKept;
       },
       publish: (decision) => publisher.publish(decision),

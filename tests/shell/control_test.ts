@@ -1,6 +1,7 @@
 /** The way in for a human: what is heard, what is answered, what is none of the engine's business. */
 import assert from "node:assert/strict";
 import type { EngineEvent } from "../../core/events.ts";
+import { killSwitch } from "../../config/environment.ts";
 import { Control, tellEngine } from "../../state/control.ts";
 import { inTempDir, lane } from "../lanes.ts";
 import { ballast, logRows, startBallast, surface } from "./ballast.ts";
@@ -35,7 +36,9 @@ lane("a command is heard once and answered after its tick", {
       assert.deepEqual(others, []);
       assert.deepEqual(command, { id: command!.id, ...ACK });
       assert.deepEqual(control.take(), [], "it is carried out once");
-      control.answer([done(command!.id + 1, "another's"), done(command!.id, "it is open")]);
+      control.answer([done(command!.id + 1, "another's"), done(command!.id, "it is open")], {
+        isKept: true,
+      });
       assert.deepEqual(await asked, { done: true, note: "it is open" });
       assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600, "nobody else may speak");
       await control.close();
@@ -84,6 +87,56 @@ lane("nonsense is refused, a caller who hangs up does no harm, who waits at the 
     }),
 });
 
+/** Connects and says nothing; gives back what the other end does. */
+async function connectSilently(path: string) {
+  const talk = await Deno.connect({ transport: "unix", path });
+  const ended = talk.read(new Uint8Array(1)).then(
+    (read) => read === null ? "hung up" : "answered",
+    (error) => error instanceof Deno.errors.ConnectionReset ? "hung up" : String(error),
+  ).finally(() => talk.close());
+  return { ended };
+}
+
+lane("who connects and says nothing neither stays for ever nor holds up the end", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/control`;
+      const impatient = await Control.open(path, { hearMs: 10 });
+      assert.equal(await (await connectSilently(path)).ended, "hung up");
+      await impatient.close();
+
+      const control = await Control.open(path);
+      const silent = await Promise.all([connectSilently(path), connectSilently(path)]);
+      const half = await Deno.connect({ transport: "unix", path });
+      await half.write(new TextEncoder().encode('{"by":"me"'));
+      const asked = tellEngine(path, ACK);
+      await heard(control);
+      await control.close();
+      assert.deepEqual(await Promise.all(silent.map(({ ended }) => ended)), ["hung up", "hung up"]);
+      assert.equal(await half.read(new Uint8Array(1)), null);
+      half.close();
+      assert.equal((await asked)?.done, false, "who asked is answered all the same");
+    }),
+});
+
+lane("what is carried out but not on disk is no success", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/control`;
+      const control = await Control.open(path);
+      const asked = tellEngine(path, ACK);
+      const [command] = await heard(control);
+      control.answer([done(command!.id, "it is open")], { isKept: false });
+      assert.deepEqual(await asked, {
+        done: false,
+        note: "in force, but not on disk yet, a crash would forget it: it is open",
+      });
+      await control.close();
+    }),
+});
+
 /** An engine says its first words before it hears any: waits until it does. */
 async function listening(dir: string): Promise<void> {
   for (let i = 0; i < 400; i++) {
@@ -91,6 +144,27 @@ async function listening(dir: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   assert.fail(`no engine listens in ${dir}`);
+}
+
+/** What a process has written of its operator: `runId` says which process. */
+async function operatorOf(dir: string) {
+  const told = await surface(dir, "diagnostics.json") as {
+    run_id: string;
+    runtime_diagnostics: { operator_state: { state: string; by: string | null; since: string } };
+  };
+  return { runId: told.run_id, ...told.runtime_diagnostics.operator_state };
+}
+
+/** Starts an engine over the files of an earlier one and waits until it has written its own. */
+async function nextLife(dir: string, args: readonly string[], env: Record<string, string> = {}) {
+  const { runId } = await operatorOf(dir);
+  const engine = await startBallast(args, { env });
+  for (let i = 0; i < 400; i++) {
+    if ((await operatorOf(dir)).runId !== runId) return engine;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  await engine.end("SIGKILL");
+  assert.fail(`the engine that was started over ${dir} tells nothing`);
 }
 
 lane("a latched limit stays over a restart, and opens by ballast ack alone", {
@@ -171,12 +245,9 @@ lane("an operator pauses, resumes, flattens and kills a running engine", {
       const engine = await startBallast(["run", ...common, "--speed", "60"]);
       await listening(dir);
       const state = async () => {
-        const told = await surface(dir, "diagnostics.json") as {
-          runtime_diagnostics: { operator_state: { state: string } };
-        };
         const held = await surface(dir, "positions_state.json") as { positions: unknown[] };
         const count = held.positions.length;
-        return `${told.runtime_diagnostics.operator_state.state}${count === 0 ? " flat" : ""}`;
+        return `${(await operatorOf(dir)).state}${count === 0 ? " flat" : ""}`;
       };
       const until = async (wanted: RegExp) => {
         for (let i = 0; i < 200 && !wanted.test(await state()); i++) {
@@ -207,9 +278,69 @@ lane("an operator pauses, resumes, flattens and kills a running engine", {
       assert.deepEqual([unsure.code, /say --yes/.test(unsure.err)], [2, true]);
       assert.equal((await ctl("flatten", "--yes")).code, 0);
       await until(/^PAUSED flat$/);
-      assert.equal((await engine.end("SIGTERM")).code, 0);
-      const again = await startBallast(["run", ...common, "--speed", "60"]);
-      await until(/^PAUSED flat$/);
-      assert.equal((await again.end("SIGTERM")).code, 0, "a pause outlives the process");
+      const idle = await connectSilently(`${dir}/logs/state/.control`);
+      assert.equal((await ctl("pause")).code, 1, "paused already; the idle one was heard before");
+      assert.equal((await engine.end("SIGTERM")).code, 0, "who only listens stops no shutdown");
+      assert.equal(await idle.ended, "hung up");
+      const again = await nextLife(dir, ["run", ...common, "--speed", "60"]);
+      assert.equal(await state(), "PAUSED flat", "a pause outlives the process");
+      assert.equal((await again.end("SIGTERM")).code, 0);
+    }),
+});
+
+Deno.test("the kill switch is thrown by every word but an empty or a negative one", () => {
+  const cases: readonly (readonly [given: string | undefined, thrown: boolean])[] = [
+    [undefined, false],
+    ["", false],
+    ["  ", false],
+    ["0", false],
+    ["false", false],
+    ["False", false],
+    ["no", false],
+    ["NO", false],
+    ["off", false],
+    [" off ", false],
+    ["1", true],
+    ["true", true],
+    ["TRUE", true],
+    ["yes", true],
+    ["on", true],
+    ["2", true],
+    ["-1", true],
+    ["00", true],
+    ["f", true],
+    ["nope", true],
+    ["null", true],
+    ["disabled", true],
+  ];
+  for (const [given, thrown] of cases) {
+    const get = (name: string) => name === "KILL_SWITCH" ? given : undefined;
+    assert.equal(killSwitch(get), thrown, JSON.stringify(given));
+  }
+});
+
+lane("a start with the kill switch is KILLED, the next without it waits for a human", {
+  needs: ["read", "write", "run", "env", "net"],
+  run: () =>
+    inTempDir(async (dir) => {
+      const run = ["run", "--data", dir, "--no-web", "--speed", "600"];
+      const once = [...run, "--ticks", "3"];
+      const thrown = { KILL_SWITCH: "yes" };
+      assert.equal((await ballast(once, { env: thrown })).code, 0);
+      const first = await operatorOf(dir);
+      assert.deepEqual([first.state, first.by], ["KILLED", "KILL_SWITCH"]);
+
+      const still = await nextLife(dir, run, thrown);
+      const { runId: _, ...second } = await operatorOf(dir);
+      assert.deepEqual({ ...first, ...second }, first, "it is killed since the first start");
+      assert.equal((await still.end("SIGKILL")).code !== 0, true);
+
+      const out = await nextLife(dir, run);
+      const paused = await operatorOf(dir);
+      assert.deepEqual([paused.state, paused.by], ["PAUSED", "KILL_SWITCH"]);
+      assert.equal((await out.end("SIGTERM")).code, 0);
+      const opened = (await logRows<Record<string, unknown>>(dir, "execution/orders_executed"))
+        .filter(({ reduceOnly }) => reduceOnly === false);
+      assert.deepEqual(opened, [], "nothing was opened in any of the three lives");
     }),
 });
