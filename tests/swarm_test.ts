@@ -106,6 +106,12 @@ const PLANTS: Readonly<Record<CheckerName, Plant>> = {
     submitted: [...tick.submitted, ...tick.submitted.slice(0, 1)],
   }),
   kept: (tick) => ({ ...tick, isKept: false }),
+  notHeldBack: (tick) => ({
+    ...tick,
+    submitted: tick.submitted.filter((command) =>
+      command.kind !== "place" || command.order.effect === "open"
+    ),
+  }),
   approved: (tick) =>
     withEvents(tick, (events) => events.filter(({ kind }) => kind !== "order_attempt")),
   capped: (tick) => ({

@@ -24,6 +24,15 @@ const kept: Checker = ({ isKept, memory, submitted }) => {
   return risky === undefined ? null : "an order that opens left without a row on disk";
 };
 
+/** Whatever the disk says, what reduces risk leaves with the tick that decided it. */
+const notHeldBack: Checker = ({ isCut, decision, submitted }) => {
+  if (isCut) return null;
+  const held = decision.commands.find((command) =>
+    !submitted.includes(command) && !(command.kind === "place" && command.order.effect === "open")
+  );
+  return held === undefined ? null : `a ${held.kind} that adds no risk did not leave`;
+};
+
 /** What checkers remember between ticks. */
 export type CheckerState = {
   readonly restarted: boolean;
@@ -291,6 +300,7 @@ export const CHECKERS = {
   scanned,
   journalled,
   kept,
+  notHeldBack,
   approved,
   capped,
   blindEntries,

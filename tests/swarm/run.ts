@@ -60,6 +60,8 @@ export type Tick = {
   readonly row: JournalRow | null;
   /** False: the disk refused the row. */
   readonly isKept: boolean;
+  /** True: the process died before any command left. */
+  readonly isCut: boolean;
   /** Commands that left after the row had been recorded. */
   readonly submitted: readonly Command[];
   readonly ledger: readonly LedgerRow[];
@@ -164,7 +166,7 @@ class SeededRun {
     const cut = this.#draws("before_submit");
     const leaving = isKept ? decision.commands : withoutRisk(decision.commands);
     if (!cut) await this.#faulty.submit(leaving);
-    this.#look(seen, decision, { row, isKept, submitted: cut ? [] : leaving });
+    this.#look(seen, decision, { row, isKept, isCut: cut, submitted: cut ? [] : leaving });
     if (cut) this.#kill("before_submit");
     if (cut || this.#dies("before_publish")) return true;
     await this.#faulty.wait(wakeOf(decision.memory));
@@ -241,7 +243,7 @@ class SeededRun {
   #look(
     seen: Observation,
     decision: Decision,
-    outcome: Pick<Tick, "row" | "isKept" | "submitted">,
+    outcome: Pick<Tick, "row" | "isKept" | "isCut" | "submitted">,
   ): void {
     const tick: Tick = {
       seed: this.#options.seed,
