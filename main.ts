@@ -320,7 +320,7 @@ async function initCommand(dir: string, flags: { force: boolean }): Promise<numb
 async function statusCommand(flags: { data: string; json: boolean }): Promise<number> {
   const status = await readStatus(layoutOf(flags.data).state, Date.now());
   out(flags.json ? `${JSON.stringify(status.json, null, 2)}\n` : status.text);
-  return status.alive ? EXIT.ok : EXIT.dead;
+  return status.isWell ? EXIT.ok : EXIT.dead;
 }
 
 function ackCommand(what: AckSubject, flags: AckFlags): Promise<number> {

@@ -1,4 +1,5 @@
 /** One screen of text from `logs/state`: is it alive, is the money safe, what is held, what blocks? */
+import { MS_PER_SECOND } from "../core/units.ts";
 import { readIfThere } from "./files.ts";
 import { type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 
@@ -8,72 +9,95 @@ const SIGNIFICANT_DIGITS = 7;
 const VETOES_SHOWN = 5;
 
 export type Status = {
-  readonly alive: boolean;
+  /** Alive, with every surface whole, and nothing that is worse than a notice. */
+  readonly isWell: boolean;
   readonly text: string;
   readonly json: Readonly<Record<string, unknown>>;
 };
 
+type Told = { readonly [N in SurfaceName]: Payload<N> | null };
+type Diagnostics = Payload<"diagnostics">["runtime_diagnostics"];
+
 /** Reads the surfaces as any outside reader would; a missing or broken one is told, not guessed. */
 export async function readStatus(folder: string, wallMs: number): Promise<Status> {
-  const [nav, risk, ledger, diagnostics, meta] = await Promise.all([
-    read(folder, "nav"),
-    read(folder, "risk_snapshot"),
-    read(folder, "positions_ledger"),
-    read(folder, "diagnostics"),
-    read(folder, "engine_metadata"),
-  ]);
-  if (meta === null || diagnostics === null) {
+  const { told, problems } = await readAll(folder);
+  const { nav, risk_snapshot: risk, positions_ledger: ledger, diagnostics, engine_metadata } = told;
+  if (engine_metadata === null || diagnostics === null) {
     const text = `no engine has written ${folder}, or what it wrote cannot be read\n`;
-    return { alive: false, text, json: { alive: false } };
+    return { isWell: false, text, json: { alive: false, unreadable: problems } };
   }
+  const meta = engine_metadata;
   const ageMs = Math.max(0, wallMs - Date.parse(diagnostics.wall_ts));
   const alive = meta.status === "running" && ageMs <= DEAD_MS;
-  const { runtime_diagnostics: told } = diagnostics;
+  const { runtime_diagnostics: runtime } = diagnostics;
   const lines = [
     `${meta.env}${speedText(meta.speed)}  ${alive ? "alive" : lifeText(meta.status, ageMs)}  ` +
     `last sign of life ${ageText(ageMs)} ago, tick ${meta.seq}, engine time ${meta.updated_ts}`,
-    `operator ${told.operator_state.state}  risk ${risk?.risk_mode ?? "UNKNOWN"}` +
+    `operator ${runtime.operator_state.state}  risk ${risk?.risk_mode ?? "UNKNOWN"}` +
     `  ${risk?.risk_mode_reason ?? "risk_snapshot.json cannot be read"}`,
     `NAV ${usd(nav?.nav ?? null)}  drawdown ${frac(risk?.dd_frac ?? null)}` +
     `  day loss ${frac(risk?.daily_loss_frac ?? null)}` +
     `  gross ${frac(risk?.exposure.gross_nav_pct ?? null)}` +
     `  NAV age ${nav?.nav_age_s ?? "unknown"} s`,
+    ...problems.map((problem) => `cannot be read: ${problem}`),
     ...circuitLines(risk),
     "",
-    ...attentionLines(told.attention),
-    ...positionLines(ledger),
+    ...attentionLines(runtime.attention),
+    ...positionLines(told),
     "",
     "vetoes of the last hour",
-    ...vetoLines(told.veto_counters.heat.rows),
+    ...vetoLines(runtime.veto_counters.heat.rows),
   ];
   const json = {
     alive,
-    age_s: ageMs / 1_000,
+    age_s: ageMs / MS_PER_SECOND,
     env: meta.env,
     status: meta.status,
     seq: meta.seq,
     updated_ts: meta.updated_ts,
+    unreadable: problems,
     nav: nav?.nav ?? null,
     drawdown: risk?.dd_frac ?? null,
     risk_mode: risk?.risk_mode ?? null,
     circuits: risk?.circuits.filter(({ active }) => active) ?? null,
-    operator: told.operator_state.state,
-    attention: told.attention,
+    operator: runtime.operator_state.state,
+    attention: runtime.attention,
+    positions_read_ok: told.positions_state?.read_ok ?? null,
     positions: ledger?.entries ?? null,
-    vetoes_1h: told.veto_counters.heat.rows,
+    vetoes_1h: runtime.veto_counters.heat.rows,
   };
-  return { alive, text: `${lines.join("\n")}\n`, json };
+  const isWell = alive && problems.length === 0 && !warns(runtime);
+  return { isWell, text: `${lines.join("\n")}\n`, json };
 }
 
-async function read<N extends SurfaceName>(folder: string, name: N): Promise<Payload<N> | null> {
+/** Every surface, null where it cannot be read, and what is wrong with those. */
+async function readAll(folder: string): Promise<{ told: Told; problems: readonly string[] }> {
+  const problems: string[] = [];
+  const entries = await Promise.all((Object.keys(SURFACES) as SurfaceName[]).map(async (name) => {
+    const read = await readOne(folder, name);
+    if ("problem" in read) problems.push(`${SURFACES[name].file} ${read.problem}`);
+    return [name, "payload" in read ? read.payload : null] as const;
+  }));
+  return { told: Object.fromEntries(entries) as Told, problems: problems.toSorted() };
+}
+
+async function readOne(
+  folder: string,
+  name: SurfaceName,
+): Promise<{ payload: unknown } | { problem: string }> {
   const text = await readIfThere(`${folder}/${SURFACES[name].file}`);
-  if (text === null) return null;
+  if (text === null) return { problem: "is missing" };
   try {
     const parsed = SURFACES[name].schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data as Payload<N> : null;
+    return parsed.success ? { payload: parsed.data } : { problem: "does not fit its schema" };
   } catch {
-    return null;
+    return { problem: "is no JSON" };
   }
+}
+
+/** Something wants a look: a notice is none. */
+function warns({ attention }: Diagnostics): boolean {
+  return attention.some(({ level }) => level !== "info");
 }
 
 /** What blocks entries, and what opens it again. */
@@ -84,15 +108,15 @@ function circuitLines(risk: Payload<"risk_snapshot"> | null): string[] {
   );
 }
 
-function attentionLines(items: Payload<"diagnostics">["runtime_diagnostics"]["attention"]) {
+function attentionLines(items: Diagnostics["attention"]) {
   if (items.length === 0) return ["attention: nothing", ""];
   const lines = items.map(({ id, level, since }) => `  ${level.padEnd(8)} ${id}  since ${since}`);
   return ["attention", ...lines, ""];
 }
 
-function positionLines(ledger: Payload<"positions_ledger"> | null): string[] {
+function positionLines({ positions_ledger: ledger, positions_state: shown }: Told): string[] {
   if (ledger === null) return ["positions: unknown, positions_ledger.json cannot be read"];
-  if (ledger.entries.length === 0) return ["positions: flat"];
+  if (ledger.entries.length === 0) return [`positions: ${emptyBookText(shown)}`];
   const rows = ledger.entries.map((entry) => [
     entry.position_key,
     String(entry.qty),
@@ -106,6 +130,16 @@ function positionLines(ledger: Payload<"positions_ledger"> | null): string[] {
   const widths = rows[0]!.map((_cell, i) => Math.max(...rows.map((row) => row[i]!.length)));
   const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ")}`);
   return ["positions", ...lines.map((line) => line.trimEnd())];
+}
+
+/** A book without positions is flat when the exchange said so, and not before. */
+function emptyBookText(shown: Payload<"positions_state"> | null): string {
+  if (shown === null) return "unknown, positions_state.json cannot be read";
+  if (shown.last_ok_ts === null) return "unknown, the account has not been read yet";
+  const { positions, quarantined } = shown;
+  const count = positions.length + quarantined.length;
+  if (count > 0) return `none in the book, ${count} at the exchange`;
+  return shown.read_ok ? "flat" : `flat when the account was last read, at ${shown.last_ok_ts}`;
 }
 
 function vetoLines(rows: readonly { reason: string; total: number }[]): string[] {

@@ -226,10 +226,17 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "every command in every state leads where it should, or is refused in words",
   ),
   B16: sim("an episode ledger that is rebuilt by hand", "episodes_outlive_restarts"),
-  B17: e2e(
-    "threads left at the end",
-    "commands_test.ts",
-    "Ctrl-C ends a replay in order, with its report",
+  B17: both(
+    e2e(
+      "threads left at the end",
+      "control_test.ts",
+      "who connects and says nothing neither stays for ever nor holds up the end",
+    ),
+    e2e(
+      "and a replay that is interrupted",
+      "commands_test.ts",
+      "Ctrl-C ends a replay in order, with its report",
+    ),
   ),
   B18: sim("four exits per entry", "stop_hit_closes_the_whole_leg"),
   B19: unit(
@@ -271,10 +278,24 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   C9: sim("an exit larger than the position", "dust_leaves_exactly", "one_way_mode"),
   C10: sim("a late fill without protection", "late_fill"),
   C11: sim("levels inherited from another position", "reopened_elsewhere"),
-  C12: e2e(
-    "flags that mean something else",
-    "commands_test.ts",
-    "what would mean something elsewhere refuses the start",
+  C12: both(
+    e2e(
+      "flags that mean something else",
+      "commands_test.ts",
+      "what would mean something elsewhere refuses the start",
+    ),
+    both(
+      shell(
+        "words that throw the kill switch",
+        "control_test.ts",
+        "the kill switch is thrown by every word but an empty or a negative one",
+      ),
+      e2e(
+        "and what a start makes of it",
+        "control_test.ts",
+        "a start with the kill switch is KILLED, the next without it waits for a human",
+      ),
+    ),
   ),
   C13: shell(
     "an exception ends the loop",
@@ -325,8 +346,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   ),
   C22: e2e(
     "a check that passes without its files",
-    "commands_test.ts",
-    "status tells a live engine from a dead one",
+    "status_test.ts",
+    "status is well only while every surface is there and whole",
   ),
   C23: sim("a seeded stop that fires at once", "seeded_stop_breached"),
   C24: shell(
