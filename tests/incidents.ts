@@ -265,8 +265,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     sim("a kill switch that blocks exits", "kill_switch_stops_no_exit"),
     unit(
       "every other state",
-      "operator_test.ts",
-      "a stop reaches the wire whatever the operator, NAV, risk and pace say",
+      "exits_leave_test.ts",
+      "exits reach the wire whatever operator, NAV age, risk mode, pace and circuit say",
     ),
   ),
   C7: unit(

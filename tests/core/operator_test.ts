@@ -1,6 +1,6 @@
 /** What a human may say to the engine, in which state, and that no state ever stops an exit. */
 import assert from "node:assert/strict";
-import { blankMemory, type Memory, type Operator, type StartPhase } from "../../core/memory.ts";
+import { blankMemory, type Memory, type Operator } from "../../core/memory.ts";
 import {
   operatorAtStart,
   type OperatorOrder,
@@ -11,7 +11,6 @@ import { Past } from "../../core/past.ts";
 import type { Observation } from "../../core/ports.ts";
 import { protect } from "../../core/protect.ts";
 import type { OperatorState } from "../../core/risk/check.ts";
-import type { StorageFault } from "../../core/types.ts";
 import {
   account,
   freeze,
@@ -191,69 +190,4 @@ Deno.test("flattening ends as paused when book and venue show nothing, not befor
   assert.ok(
     over.events.some((event) => event.kind === "account_rule" && event.rule === "flattened"),
   );
-});
-
-/** So many entries at work that a route would have to wait for its turn. */
-function busyRoutes(count: number): Memory["routes"] {
-  return Object.fromEntries(
-    Array.from({ length: count }, (_, i) => [
-      `r:b${i}`,
-      route({
-        id: `r:b${i}`,
-        ticker: `B${i}USDT` as never,
-        child: { ...route().child, startedMs: T0 },
-        step: { kind: "taker", clientId: `b${i}` },
-      }),
-    ]),
-  );
-}
-
-Deno.test("a stop reaches the wire whatever the operator, NAV, risk and pace say", () => {
-  const navs: readonly (readonly [string, Partial<Memory["nav"]>])[] = [
-    ["fresh", {}],
-    ["stale", {
-      level: { navUsd: 10_000, walletUsd: 1, unrealizedUsd: 0, atMs: T0 - 90 * MINUTE },
-    }],
-    ["missing", { level: null, peakUsd: null, highUsd: null, dayPeakUsd: null }],
-    ["circuit", { peakUsd: 20_000, latch: { sinceMs: T0, ddFrac: 0.5 } }],
-    ["pending", { pending: { navUsd: 1, previousUsd: 2, count: 1, sinceMs: T0, lastMs: T0 } }],
-  ];
-  const paces: readonly (readonly [string, Memory["tempo"]])[] = [
-    ["calm", blankMemory("test00", T0).tempo],
-    ["resting", {
-      cooldownUntilMs: { BTCUSDT: T0 + 60 * MINUTE },
-      lastFillMs: { BTCUSDT: T0 },
-      entriesMs: { BTCUSDT: Array.from({ length: 99 }, () => T0) },
-      attemptsMs: Array.from({ length: 99 }, () => T0),
-      errorsMs: Array.from({ length: 99 }, () => T0),
-    }],
-  ];
-  const hosts: readonly (readonly [string, StorageFault | null, StartPhase])[] = [
-    ["well", null, "run"],
-    ["on a full disk", { what: "journal", why: "full" }, "run"],
-    ["starting", null, "wait_exchange"],
-  ];
-  let combinations = 0;
-  for (const state of STATES) {
-    for (const [navName, nav] of navs) {
-      for (const [pace, tempo] of paces) {
-        for (const slots of [0, 9]) {
-          for (const [host, storage, phase] of hosts) {
-            const base = memory(state, { ...leg, tempo, routes: busyRoutes(slots) });
-            const pulse = { ...base.pulse, phase };
-            const at = freeze({ ...base, pulse, nav: { ...base.nav, ...nav } });
-            const input = { memory: at, seen: withLeg({ px: 58_900 }), rules: RULES, past: PAST };
-            const { commands } = protect(freeze(input), { said: [], storage });
-            const left = commands.some((command) =>
-              command.kind === "place" && command.order.kind === "market" &&
-              command.order.effect === "close" && command.order.lots === 5
-            );
-            assert.ok(left, `${state}, NAV ${navName}, pace ${pace}, ${slots} routes, ${host}`);
-            combinations += 1;
-          }
-        }
-      }
-    }
-  }
-  assert.equal(combinations, 240);
 });
