@@ -23,6 +23,8 @@ lane("kill -9 at any moment loses nothing, doubles nothing and leaves every surf
       say(renderKills(totals));
       assert.deepEqual(totals.violations, []);
       assert.ok(totals.fills > 20, "there was something to lose");
+      assert.ok(totals.firstTicks >= KILLS / 2, "lives were held against those before them");
+      assert.ok(totals.orders >= 2, "an operator paused and let run again");
     }),
 });
 

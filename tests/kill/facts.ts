@@ -8,6 +8,7 @@ import { applyPatch, diff } from "../../core/patch.ts";
 import { signOf } from "../../core/types.ts";
 import type { LedgerRow, Recovered } from "../../core/venues/sim_state.ts";
 import { recover } from "../../state/checkpoint.ts";
+import { readIfThere } from "../../state/files.ts";
 import type { JournalRow } from "../../state/journal.ts";
 import { type Layout, layoutOf } from "../../state/layout.ts";
 import { filesOf, readRows } from "../../state/rotated.ts";
@@ -48,13 +49,23 @@ export async function wholeLog<T>(
   return rows;
 }
 
-/** Surfaces that are there but cannot be read or do not fit their schema. */
-export async function brokenSurfaces(stateDir: string): Promise<readonly string[]> {
+/**
+ * Surfaces that cannot be read, do not fit their schema, or are gone although they were there before.
+ * `known` is what was there before; what is there now joins it.
+ */
+export async function brokenSurfaces(
+  stateDir: string,
+  known: Set<string>,
+): Promise<readonly string[]> {
   const broken: string[] = [];
   for (const name of Object.keys(SURFACES) as SurfaceName[]) {
     const { file, schema } = SURFACES[name];
-    const text = await Deno.readTextFile(`${stateDir}/${file}`).catch(() => null);
-    if (text === null) continue;
+    const text = await readIfThere(`${stateDir}/${file}`);
+    if (text === null) {
+      if (known.has(file)) broken.push(`${file} is gone`);
+      continue;
+    }
+    known.add(file);
     try {
       const parsed = (schema as z.ZodType).safeParse(JSON.parse(text));
       if (!parsed.success) broken.push(`${file}: ${z.prettifyError(parsed.error)}`);

@@ -9,6 +9,10 @@ import { chance } from "../../core/venues/chance.ts";
 import { SyntheticFeed } from "../../core/venues/feed_synthetic.ts";
 import { SimVenue } from "../../core/venues/sim.ts";
 import type { SimState } from "../../core/venues/sim_state.ts";
+import type { OperatorState } from "../../core/risk/check.ts";
+import type { StateOrder } from "../../core/operator.ts";
+import { tellEngine } from "../../state/control.ts";
+import { readIfThere } from "../../state/files.ts";
 import { layoutOf } from "../../state/layout.ts";
 import { recoverVenue, VenueLedger } from "../../state/venue_ledger.ts";
 import {
@@ -21,8 +25,10 @@ import {
   settledViolations,
   violationsOf,
 } from "./facts.ts";
+import { firstTickViolations } from "./first_tick.ts";
 import { protectionOf, type Span } from "./protection.ts";
 import { type Place, PLACES } from "./slow_disk.ts";
+import { FIRST_TICK, type FirstTick } from "./witness.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 const SEED = 11;
@@ -37,6 +43,8 @@ const LIFE_MS = 4_000;
 const DEAD_MAN_MS = 60_000;
 /** The longest time the exchange goes on alone; mostly it is much shorter. */
 const DOWN_MAX_MS = 4 * 3_600_000;
+const ORDER_TRIES_MAX = 50;
+const ORDER_RETRY_MS = 100;
 const SETTLE_TRIES_MAX = 20;
 const SETTLE_MORE_TICKS = 7;
 const SETTLE_TICKS = 400;
@@ -48,6 +56,10 @@ export type KillTotals = {
   readonly stopsWhileDead: number;
   readonly quotesTakenBack: number;
   readonly tornFiles: number;
+  /** Lives whose first tick was held against what the life before had left. */
+  readonly firstTicks: number;
+  /** What the operator said and an engine carried out before it was killed. */
+  readonly orders: number;
   /** The longest time a leg was without a resting stop while a process was alive. */
   readonly nakedLongestMs: number;
   readonly violations: readonly string[];
@@ -110,19 +122,32 @@ export async function killRepeatedly(
     number
   >;
   const violations: string[] = [];
-  let [stopsWhileDead, quotesTakenBack, tornFiles] = [0, 0, 0];
+  let [stopsWhileDead, quotesTakenBack, tornFiles, firstTicks, orders] = [0, 0, 0, 0, 0];
+  let operator: OperatorState = "RUNNING";
+  const surfaces = new Set<string>();
   const dead: Span[] = [];
   let last: Facts | null = null;
   for (let n = 1; n <= count && violations.length === 0; n++) {
-    const place = await killOne(dir, Math.round(chance(seed, n, 1) * LIFE_MS));
+    const order = orderIn(n, operator);
+    const { place, done } = await killOne(dir, {
+      lifeMs: Math.round(chance(seed, n, 1) * LIFE_MS),
+      order,
+    });
+    if (done) [operator, orders] = [order === "pause" ? "PAUSED" : "RUNNING", orders + 1];
     places[place] += 1;
     tornFiles += await tornIn(dir);
-    const broken = await brokenSurfaces(layoutOf(dir).state);
+    const broken = await brokenSurfaces(layoutOf(dir).state, surfaces);
     const facts: Facts = await factsOf(dir);
+    const first = await firstTickIn(dir);
+    if (first !== null && last !== null) firstTicks += 1;
     const wrong = [
       ...broken,
       ...violationsOf(facts),
       ...regressions(last?.memory ?? null, facts.memory),
+      ...first === null || last?.memory == null ? [] : firstTickViolations(last.memory, first),
+      ...facts.memory === null || facts.memory.operator.state === operator
+        ? []
+        : [`the operator's ${operator} became ${facts.memory.operator.state}`],
     ];
     violations.push(...wrong.map((text) => `kill ${n} in ${place}: ${text}`));
     last = facts;
@@ -146,15 +171,36 @@ export async function killRepeatedly(
     stopsWhileDead,
     quotesTakenBack,
     tornFiles,
+    firstTicks,
+    orders,
     violations,
   };
 }
 
-/** Starts a process and kills it `lifeMs` after its first words; tells what it was doing. */
-async function killOne(dir: string, lifeMs: number): Promise<Place> {
+/** Of ten lives one is paused by its operator, and is let run again two lives later. */
+function orderIn(n: number, operator: OperatorState): StateOrder | null {
+  if (n % 10 === 5) return "pause";
+  return operator === "PAUSED" && n % 10 >= 7 ? "resume" : null;
+}
+
+/** What the newest process did in its first tick; null where it was killed before that. */
+async function firstTickIn(dir: string): Promise<FirstTick | null> {
+  const text = await readIfThere(`${dir}/${FIRST_TICK}`);
+  return text === null ? null : JSON.parse(text);
+}
+
+/**
+ * Starts a process and kills it `lifeMs` after its first words, or after it has answered an order if
+ * it is given one; tells what it was doing, and whether the order was carried out.
+ */
+async function killOne(
+  dir: string,
+  { lifeMs, order }: { lifeMs: number; order: StateOrder | null },
+): Promise<{ readonly place: Place; readonly done: boolean }> {
   const child = startEngine(dir, { args: ["--no-web", "--speed", String(SPEED)] });
   const out = child.stdout.getReader();
   const first = await out.read();
+  const done = !first.done && order !== null && await obeyed(dir, order);
   if (!first.done) await new Promise((resolve) => setTimeout(resolve, lifeMs));
   if (!first.done) child.kill("SIGKILL");
   const told = await new Response(child.stderr).text();
@@ -163,7 +209,19 @@ async function killOne(dir: string, lifeMs: number): Promise<Place> {
   if (signal !== "SIGKILL") throw new Error(`the engine ended by itself in ${dir}: ${told}`);
   const mark = await Deno.readTextFile(`${dir}/place`).catch(() => PLACES.elsewhere);
   const known = Object.entries(PLACES).find(([, byte]) => byte === mark);
-  return known === undefined ? "elsewhere" : known[0] as Place;
+  return { place: known === undefined ? "elsewhere" : known[0] as Place, done };
+}
+
+/** Says an order until an engine that is there has carried it out; a refusal may be one of a start. */
+async function obeyed(dir: string, kind: StateOrder): Promise<boolean> {
+  const { control } = layoutOf(dir);
+  for (let tries = 0; tries < ORDER_TRIES_MAX; tries++) {
+    const request = { by: "drill", reason: "killed next", order: { kind } } as const;
+    const answer = await tellEngine(control, request);
+    if (answer?.done) return true;
+    await new Promise((resolve) => setTimeout(resolve, ORDER_RETRY_MS));
+  }
+  return false;
 }
 
 /** Log files whose last line the kill has torn. */
@@ -278,6 +336,7 @@ export function renderKills(totals: KillTotals): string {
     ...Object.entries(places).map(([place, n]) =>
       `  ${place.padEnd(width)} ${String(n).padStart(4)} ${"#".repeat(Math.ceil(n / kills * 60))}`
     ),
+    `${totals.firstTicks} first ticks held against the files, ${totals.orders} orders outlived a kill`,
     `longest without a resting stop while a process was alive: ${totals.nakedLongestMs} ms`,
     violations.length === 0 ? "violations: none" : "violations:",
     ...violations.map((text) => `  ${text}`),

@@ -1,8 +1,10 @@
 /**
  * Preloaded into a real engine process: a disk on which every write comes in two halves with a
  * pause after each, and a byte on the side that says which kind of write is under way. So a kill at
- * a random moment often falls inside one, and lines are really torn.
+ * a random moment often falls inside one, and lines are really torn. Every surface is slow, however it
+ * is written: one that is not replaced as a whole is found torn.
  */
+import "./witness.ts";
 
 export const PLACES = {
   record: "r",
@@ -30,7 +32,7 @@ if (dataAt >= 0 && data !== undefined) slowDown(`${data}/place`);
 
 function slowDown(markerPath: string): void {
   const marker = Deno.openSync(markerPath, { write: true, create: true });
-  const { open, openSync, rename, FsFile } = Deno;
+  const { open, openSync, rename, writeFile, writeFileSync, writeTextFile, FsFile } = Deno;
   const places = new WeakMap<Deno.FsFile, Place>();
   // The prototype's own functions: they are called with the file below.
   const { writeSync } = FsFile.prototype;
@@ -69,6 +71,26 @@ function slowDown(markerPath: string): void {
     mark("elsewhere");
     return bytes.length;
   };
+  FsFile.prototype.write = function (bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(this.writeSync(bytes));
+  };
+  const encode = (text: string) => new TextEncoder().encode(text);
+  // Whole files at once are written like any other: opened, emptied, filled.
+  const fill = (path: string | URL, bytes: Uint8Array) => {
+    using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+    file.writeSync(bytes);
+  };
+  Deno.writeFileSync = (path, bytes, options) =>
+    placeOf(String(path)) === "elsewhere" ? writeFileSync(path, bytes, options) : fill(path, bytes);
+  Deno.writeFile = async (path, bytes, options) =>
+    bytes instanceof Uint8Array && placeOf(String(path)) !== "elsewhere"
+      ? fill(path, bytes)
+      : await writeFile(path, bytes, options);
+  Deno.writeTextFileSync = (path, text, options) => Deno.writeFileSync(path, encode(text), options);
+  Deno.writeTextFile = async (path, text, options) =>
+    typeof text === "string"
+      ? await Deno.writeFile(path, encode(text), options)
+      : await writeTextFile(path, text, options);
 }
 
 function placeOf(path: string): Place {
@@ -76,5 +98,5 @@ function placeOf(path: string): Place {
   if (path.endsWith("/sim/venue.jsonl")) return "submit";
   if (path.includes("/execution/")) return "telemetry";
   if (path.includes("/state/checkpoint.json")) return "checkpoint";
-  return path.includes("/state/") && path.includes(".tmp-") ? "flush" : "elsewhere";
+  return path.includes("/state/") ? "flush" : "elsewhere";
 }
