@@ -9,6 +9,7 @@ import {
   renderKills,
   settle,
   startEngine,
+  unmet,
   writeBusyConfig,
 } from "./kill/run.ts";
 import { inTempDir, lane, say } from "./lanes.ts";
@@ -26,6 +27,15 @@ lane("kill -9 at any moment loses nothing, doubles nothing and leaves every surf
       assert.ok(totals.firstTicks >= KILLS / 2, "lives were held against those before them");
       assert.ok(totals.orders >= 2, "an operator paused and let run again");
     }),
+});
+
+Deno.test("a long campaign of kills that met a place too seldom has failed", () => {
+  const places = { record: 50, submit: 50, flush: 50, checkpoint: 0, telemetry: 0, elsewhere: 350 };
+  assert.deepEqual(unmet(places, 500), []);
+  for (const place of ["record", "submit", "flush"] as const) {
+    assert.deepEqual(unmet({ ...places, [place]: 49 }, 500).length, 1, place);
+    assert.deepEqual(unmet({ ...places, [place]: 0 }, KILLS), [], "a short one proves less");
+  }
 });
 
 lane("two minutes after the engine died none of its quotes rests, and every stop does", {

@@ -11,6 +11,7 @@ import { recover } from "../../state/checkpoint.ts";
 import { readIfThere } from "../../state/files.ts";
 import type { JournalRow } from "../../state/journal.ts";
 import { type Layout, layoutOf } from "../../state/layout.ts";
+import { FILE_OF, type LogName, LOGS } from "../../state/log_rows.ts";
 import { filesOf, readRows } from "../../state/rotated.ts";
 import { type SurfaceName, SURFACES } from "../../state/surfaces/mod.ts";
 import { readSteps, recoverVenue } from "../../state/venue_ledger.ts";
@@ -131,18 +132,45 @@ export async function settledViolations(facts: Facts): Promise<readonly string[]
   return [...found, ...await logViolations(layout, journal)];
 }
 
-/** The log of executed orders tells every fill of the journal, once. */
+/** Vetoes and decisions are in no journal; a row that lacks something is kept apart. */
+const TOLD_ELSEWHERE: ReadonlySet<LogName> = new Set([
+  "risk_vetoes",
+  "decisions",
+  "invalid_events",
+]);
+
+/** Every log tells each of its events of the journal, once and in order; a fill by its trade. */
 async function logViolations(
-  layout: Layout,
+  { execution }: Layout,
   journal: readonly JournalRow[],
 ): Promise<readonly string[]> {
-  type Row = { readonly event_type: string; readonly tradeIds?: readonly number[] };
-  const rows = await wholeLog<Row>(`${layout.execution}/orders_executed.jsonl`);
-  const told = rows.filter(({ event_type }) => event_type === "order_fill")
-    .map(({ tradeIds }) => tradeIds?.[0]);
-  const known = fillsOf(journal).map(({ tradeId }) => tradeId);
-  const same = told.length === known.length && known.every((id, i) => told[i] === id);
-  return same ? [] : [`orders_executed tells ${told.length} fills, the journal ${known.length}`];
+  type Row = {
+    readonly seq: number;
+    readonly event_type: string;
+    readonly tradeIds?: readonly number[];
+  };
+  const found: string[] = [];
+  for (const name of LOGS) {
+    const rows = await wholeLog<Row>(`${execution}/${name}.jsonl`);
+    if (name === "invalid_events" && rows.length > 0) found.push(`${rows.length} rows are invalid`);
+    if (TOLD_ELSEWHERE.has(name)) continue;
+    const told = rows.map(({ seq, event_type, tradeIds: [tradeId = ""] = [] }) =>
+      `${seq} ${event_type} ${event_type === "order_fill" ? tradeId : ""}`
+    );
+    const known = journal.flatMap(({ seq, events }) =>
+      events.filter(({ kind }) => FILE_OF[kind] === name).map((event) =>
+        `${seq} ${event.kind} ${event.kind === "order_fill" ? event.tradeId : ""}`
+      )
+    );
+    const at = known.findIndex((text, i) => told[i] !== text);
+    if (at >= 0 || told.length !== known.length) {
+      const where = at < 0 ? known.length : at;
+      found.push(
+        `${name} tells ${told[where] ?? "nothing"}, the journal ${known[where] ?? "nothing"}`,
+      );
+    }
+  }
+  return found;
 }
 
 function sequenceViolations(journal: readonly JournalRow[]): string[] {

@@ -162,7 +162,7 @@ export async function killRepeatedly(
   if (violations.length === 0) violations.push(...await settle(dir));
   const facts = await factsOf(dir);
   const protection = protectionOf(facts.ledger, dead);
-  violations.push(...protection.violations);
+  violations.push(...protection.violations, ...unmet(places, count));
   return {
     kills: count,
     nakedLongestMs: protection.longestMs,
@@ -175,6 +175,18 @@ export async function killRepeatedly(
     orders,
     violations,
   };
+}
+
+/** A campaign of this many kills has to have met each place that matters so often. */
+const CAMPAIGN_KILLS = 500;
+const MET_MIN = 50;
+const MATTERS = ["record", "submit", "flush"] as const;
+
+/** Places that a long campaign has met too seldom to have shown anything of them. */
+export function unmet(places: KillTotals["places"], kills: number): readonly string[] {
+  if (kills < CAMPAIGN_KILLS) return [];
+  return MATTERS.filter((place) => places[place] < MET_MIN)
+    .map((place) => `only ${places[place]} of ${kills} kills fell into a ${place}`);
 }
 
 /** Of ten lives one is paused by its operator, and is let run again two lives later. */
