@@ -158,9 +158,15 @@ async function logViolations(
       `${seq} ${event_type} ${event_type === "order_fill" ? tradeId : ""}`
     );
     const known = journal.flatMap(({ seq, events }) =>
-      events.filter(({ kind }) => FILE_OF[kind] === name).map((event) =>
-        `${seq} ${event.kind} ${event.kind === "order_fill" ? event.tradeId : ""}`
-      )
+      events.flatMap((event) => [
+        ...(FILE_OF[event.kind] === name
+          ? [`${seq} ${event.kind} ${event.kind === "order_fill" ? event.tradeId : ""}`]
+          : []),
+        // What a close came to is told among the metrics as well.
+        ...(name === "order_metrics" && event.kind === "order_close"
+          ? [`${seq} position_close `]
+          : []),
+      ])
     );
     const at = known.findIndex((text, i) => told[i] !== text);
     if (at >= 0 || told.length !== known.length) {
