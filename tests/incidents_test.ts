@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { INCIDENTS } from "./incidents.ts";
 import { lane, say } from "./lanes.ts";
+import { uncommented } from "./tidy_rules.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
 
 const range = (letter: string, count: number) =>
@@ -32,14 +33,49 @@ lane("the test that each incident names is there", {
     for (const { id, proof } of PROOFS) {
       if ("scenario" in proof) continue;
       const text = await Deno.readTextFile(new URL(proof.file, import.meta.url));
-      const named = proof.test.startsWith("degraded: ")
-        ? proof.test.slice("degraded: ".length)
-        : proof.test;
-      if (!text.includes(JSON.stringify(named))) missing.push(`${id}: ${proof.test}`);
+      const problem = "step" in proof
+        ? stepProblem(text, proof.step)
+        : testProblem(uncommented(text), proof.test);
+      if (problem !== null) missing.push(`${id}: ${problem}`);
     }
     assert.deepEqual(missing, []);
     say(summary());
   },
+});
+
+/** Why a test of this name proves nothing; null where it does run. */
+function testProblem(code: string, name: string): string | null {
+  const parts = code.split(JSON.stringify(name));
+  for (let i = 1; i < parts.length; i++) {
+    const how = /([\w.]+)\(\s*$/.exec(parts[i - 1]!.slice(-40))?.[1];
+    if (how !== "Deno.test" && how !== "lane") continue;
+    const rest = parts[i]!;
+    // The head of a lane: what it needs of a machine, up to what it runs.
+    const head = /^,\s*\{/.test(rest) ? rest.split(/\b(?:run|fn)\b/)[0]! : "";
+    const held = /\b(?:ignore|only|missing)\b/.exec(head);
+    return held === null ? null : `${name} does not run everywhere: ${held[0]}`;
+  }
+  return `no test that runs is called ${name}`;
+}
+
+/** Why a step of the gate proves nothing: it is not there. */
+function stepProblem(text: string, step: string): string | null {
+  return text.split("\n").includes(`step ${step}`) ? null : `the gate has no step ${step}`;
+}
+
+Deno.test("a test that is left out, commented out or runs only somewhere is no proof", () => {
+  const proves = (code: string) => testProblem(uncommented(code), "x (y)") === null;
+  assert.ok(proves('Deno.test("x (y)", () => {});'));
+  assert.ok(proves('lane("x (y)", {\n  needs: ["read"],\n  run: () => only(),\n});'));
+  for (
+    const code of [
+      'const name = "x (y)";',
+      '// Deno.test("x (y)", () => {});',
+      'Deno.test.ignore("x (y)", () => {});',
+      'Deno.test("x (y)", { ignore: true }, () => {});',
+      'lane("x (y)", { needs: [], missing: () => "a binary", run: f });',
+    ]
+  ) assert.ok(!proves(code), code);
 });
 
 /** How many incidents are shown in which way, and what no test shows yet. */

@@ -39,6 +39,7 @@ Deno.test("swarm: no checker fires over many seeds, and every fault really occur
   for (const kind of FAULT_KINDS) {
     assert.ok(totals.faults[kind] >= FAULTS_MIN, `${kind} occurred ${totals.faults[kind]} times`);
   }
+  assert.ok(totals.unkeptCloses >= FAULTS_MIN, "legs were left while the disk refused rows");
   for (const step of KILL_STEPS) {
     assert.ok(totals.kills[step] >= FAULTS_MIN, `killed ${step} ${totals.kills[step]} times`);
   }

@@ -3,6 +3,8 @@
  * `tidy_test.ts` runs every rule on the tree and on a fixture that breaks it.
  */
 
+import { silentCatches } from "./tidy_catches.ts";
+
 /** Source texts by path, relative to the project. */
 export type Sources = ReadonlyMap<string, string>;
 export type Finding = string;
@@ -105,6 +107,10 @@ export const RULES: readonly Rule[] = [
       const found = AMBIENT.exec(codeOf(text));
       return found === null ? [] : [`${path}: ${found[0]} is for the shell, take it from a port`];
     },
+  },
+  {
+    name: "no error is swallowed in silence",
+    check: (path, text) => silentCatches(path, codeOf(text)),
   },
   {
     name: "only the gate approves",

@@ -1,6 +1,7 @@
 /** The tree obeys its architecture, and every rule is shown to bite. */
 import assert from "node:assert/strict";
 import { lane } from "./lanes.ts";
+import { SILENT } from "./tidy_catches.ts";
 import {
   BETWEEN_PARTS,
   codeOf,
@@ -37,6 +38,14 @@ lane("every exception between parts is still needed", {
       );
       assert.ok(isUsed, `${from} -> ${to} (${why})`);
     }
+  },
+});
+
+lane("every catch that does not look at its error still has its reason", {
+  needs: ["read"],
+  run: async () => {
+    const all = await readSources();
+    assert.deepEqual(Object.keys(SILENT).filter((path) => !all.has(path)), []);
   },
 });
 
@@ -121,6 +130,14 @@ const FIXTURES: Readonly<Record<string, readonly Fixture[]>> = {
     "try { f(); } catch { g(); }",
     "`${Date.now()}`",
   ].map((text) => ({ path: "core/stats.ts", text: `export const x = () => { ${text}; };\n` })),
+  "no error is swallowed in silence": [
+    "try { f(); } catch { g(); }",
+    "try { f(); } catch (error) { g(); }",
+    "f().catch(() => {});",
+    "f().catch((error) => g());",
+    "f().catch((error) => { g(); }); error;",
+    "try { f(); } catch (error) { if (x) { g(); } }\nconst error = 1;",
+  ].map((text) => ({ path: "state/x.ts", text: `${text}\n` })),
   "only the gate approves": [
     { path: "core/seek.ts", text: "const intent = entry as Approved<Entry>;\n" },
     { path: "state/engine.ts", text: "const intent = entry as unknown as Approved;\n" },

@@ -161,6 +161,21 @@ const outcome = (changes: Parameters<typeof screening>[0] = {}) => {
   return [signals, entries.length, ...refusals.map(({ reason }) => reason)];
 };
 
+Deno.test("the screener has no gate of its own: whatever the size, it is for risk to judge", () => {
+  for (const sizingUsd of [1, 100, 4_229, 1e6, 1e12]) {
+    for (const shrinkFrac of [0.01, 0.5, 1]) {
+      for (const ddFrac of [null, 0, 0.5, 1]) {
+        const seen = screening({ sizingUsd, navUsd: sizingUsd, shrinkFrac, ddFrac });
+        const { entries, refusals } = screen(seen, RULES);
+        const where = `${sizingUsd} USD, shrunk to ${shrinkFrac}, ${ddFrac} lost`;
+        assert.deepEqual(refusals, [], where);
+        const wantedUsd = 0.015 * sizingUsd * shrinkFrac;
+        assert.ok(Math.abs(entries[0]!.grossUsd / wantedUsd - 1) < 1e-9, `unclamped: ${where}`);
+      }
+    }
+  }
+});
+
 Deno.test("a candle that has just closed is screened once", () => {
   const { entries, emitted } = screen(screening(), RULES);
   const [one] = entries;

@@ -14,6 +14,7 @@ import type { StateOrder } from "../../core/operator.ts";
 import { tellEngine } from "../../state/control.ts";
 import { readIfThere } from "../../state/files.ts";
 import { layoutOf } from "../../state/layout.ts";
+import { SURFACES } from "../../state/surfaces/mod.ts";
 import { recoverVenue, VenueLedger } from "../../state/venue_ledger.ts";
 import {
   brokenSurfaces,
@@ -334,7 +335,9 @@ export async function settle(dir: string): Promise<readonly string[]> {
     facts = await factsOf(dir);
     tries += 1;
   } while (isMoving(facts) && tries < SETTLE_TRIES_MAX);
-  return [...violationsOf(facts), ...await settledViolations(facts)]
+  const every = new Set(Object.values(SURFACES).map(({ file }) => file));
+  const broken = await brokenSurfaces(facts.layout.state, every);
+  return [...broken, ...violationsOf(facts), ...await settledViolations(facts)]
     .map((text) => `at the end: ${text}`);
 }
 

@@ -26,6 +26,9 @@ const PAUSE_MS: Readonly<Record<Place, number>> = {
   elsewhere: 0,
 };
 
+/** A surface that is not written beside its old version is torn for so long: it must be met. */
+const IN_PLACE_MS = 40;
+
 const dataAt = Deno.args.indexOf("--data");
 const data = Deno.args[dataAt + 1];
 if (dataAt >= 0 && data !== undefined) slowDown(`${data}/place`);
@@ -33,7 +36,7 @@ if (dataAt >= 0 && data !== undefined) slowDown(`${data}/place`);
 function slowDown(markerPath: string): void {
   const marker = Deno.openSync(markerPath, { write: true, create: true });
   const { open, openSync, rename, writeFile, writeFileSync, writeTextFile, FsFile } = Deno;
-  const places = new WeakMap<Deno.FsFile, Place>();
+  const slow = new WeakMap<Deno.FsFile, { readonly place: Place; readonly tornMs: number }>();
   // The prototype's own functions: they are called with the file below.
   const { writeSync } = FsFile.prototype;
   const cell = new Int32Array(new SharedArrayBuffer(4));
@@ -42,10 +45,12 @@ function slowDown(markerPath: string): void {
     marker.seekSync(0, Deno.SeekMode.Start);
     writeSync.call(marker, new TextEncoder().encode(PLACES[place]));
   };
-  const pause = (place: Place) => Atomics.wait(cell, 0, 0, PAUSE_MS[place]);
+  const pause = (ms: number) => Atomics.wait(cell, 0, 0, ms);
   const known = (file: Deno.FsFile, path: string | URL) => {
     const place = placeOf(String(path));
-    if (place !== "elsewhere") places.set(file, place);
+    const isInPlace = place === "flush" && !String(path).includes(".tmp-");
+    const tornMs = isInPlace ? IN_PLACE_MS : PAUSE_MS[place];
+    if (place !== "elsewhere") slow.set(file, { place, tornMs });
     return file;
   };
 
@@ -54,20 +59,24 @@ function slowDown(markerPath: string): void {
   Deno.rename = async (from, to) => {
     const place = placeOf(String(from));
     mark(place);
-    pause(place);
+    pause(PAUSE_MS[place]);
     await rename(from, to);
     mark("elsewhere");
   };
   FsFile.prototype.writeSync = function (bytes: Uint8Array): number {
-    const place = places.get(this);
-    if (place === undefined) return writeSync.call(this, bytes);
+    const known = slow.get(this);
+    if (known === undefined) return writeSync.call(this, bytes);
+    const { place, tornMs } = known;
     mark(place);
     const half = Math.floor(bytes.length / 2);
-    for (const part of [bytes.subarray(0, half), bytes.subarray(half)]) {
+    const write = (part: Uint8Array) => {
       let written = 0;
       while (written < part.length) written += writeSync.call(this, part.subarray(written));
-      pause(place);
-    }
+    };
+    write(bytes.subarray(0, half));
+    pause(tornMs);
+    write(bytes.subarray(half));
+    pause(PAUSE_MS[place]);
     mark("elsewhere");
     return bytes.length;
   };

@@ -10,10 +10,12 @@ import { publishedOf } from "../swarm/surfaces.ts";
 import { first, onlyItsOwnBook, refusalOf, type Scenario } from "./scenario.ts";
 import { flat, leg, MINUTE, SECOND, type Stage } from "./stage.ts";
 
-const CALM = { BTCUSDT: flat(60_000, 40), SOLUSDT: flat(150, 40) };
 const DAY_MINUTES = 25 * 60;
 const START_USD = 25_000;
 const DEPOSIT_USD = 5_000;
+const WITHDRAWAL_USD = 8_000;
+/** The story of the jumps begins so long before midnight. */
+const EVENING_MINUTES = 23 * 60 + 30;
 
 /** The same reading with another balance. */
 function withWallet(seen: Observation, factor: number): Observation {
@@ -23,11 +25,27 @@ function withWallet(seen: Observation, factor: number): Observation {
   return { ...seen, account: { kind: "read", value: { ...value, walletQty } } };
 }
 
+/** A coin without a price lies in the wallet: what it is all worth nobody can tell. */
+function withoutPrice(seen: Observation): Observation {
+  if (seen.account.kind === "failed") return seen;
+  const { value } = seen.account;
+  const walletQty = { USDT: value.walletQty.USDT! / 2, XYZ: 1 };
+  return { ...seen, account: { kind: "read", value: { ...value, walletQty } } };
+}
+
 const navJump: Scenario = {
   what:
-    "NAV jumped for a moment and took the peak along; a pause forgot the peak; a deposit was profit",
-  setting: { prices: CALM, walletUsd: START_USD },
+    "NAV jumped for a moment and took the peak along; a pause forgot the peak; money that came was " +
+    "profit and money that went a loss; midnight over a restart began the day anew at nothing",
+  setting: {
+    prices: {
+      BTCUSDT: flat(60_000, EVENING_MINUTES + 60),
+      SOLUSDT: flat(150, EVENING_MINUTES + 60),
+    },
+    walletUsd: START_USD,
+  },
   play: async (stage) => {
+    stage.venue.sleepThrough(EVENING_MINUTES * MINUTE);
     await stage.play(MINUTE);
     for (const factor of [10, 0.1]) {
       stage.world = (seen) => withWallet(seen, factor);
@@ -35,16 +53,27 @@ const navJump: Scenario = {
       stage.world = (seen) => seen;
       await stage.play(MINUTE);
     }
+    stage.world = withoutPrice;
+    await stage.play(15 * SECOND);
+    stage.world = (seen) => seen;
+    await stage.play(MINUTE);
     stage.venue.exchange.transfer(DEPOSIT_USD);
     await stage.play(MINUTE);
+    stage.venue.exchange.transfer(-WITHDRAWAL_USD);
+    await stage.play(MINUTE);
     stage.restart(11 * MINUTE);
+    await stage.play(2 * MINUTE);
+    stage.restart(20 * MINUTE);
     await stage.play(2 * MINUTE);
   },
   lost: (stage) => {
     const { nav } = stage.last.memory;
-    const wantedUsd = START_USD + DEPOSIT_USD;
+    const wantedUsd = START_USD + DEPOSIT_USD - WITHDRAWAL_USD;
     const refusal = refusalOf(stage, stage.last);
+    const days = new Set(stage.moments.map(({ memory }) => memory.nav.day));
+    assert.equal(days.size, 2, "midnight was while nobody was there");
     return first(
+      nav.highUsd === wantedUsd ? null : `the high is ${nav.highUsd} and was ${wantedUsd}`,
       nav.peakUsd === wantedUsd ? null : `the peak is ${nav.peakUsd} and was ${wantedUsd}`,
       nav.dayStartUsd === wantedUsd ? null : `the day began at ${nav.dayStartUsd}`,
       refusal === null ? null : `entries are refused: ${refusal}`,
@@ -56,7 +85,7 @@ const navJump: Scenario = {
       nav: { ...rules.nav, anomaly: { ...rules.nav.anomaly, enabled: false } },
     }),
   },
-  shows: /the peak is/,
+  shows: /the high is/,
 };
 
 const RESET_FACTOR = 0.2;

@@ -245,20 +245,34 @@ const noQuotes: Scenario = {
 };
 
 const oneFrozenPrice: Scenario = {
-  what: "the scan gave up at the first symbol without a price, and no other position could leave",
+  what:
+    "the scan gave up at the first symbol without a price, or that made it throw, and no other " +
+    "position could leave",
   setting: {
-    prices: { BTCUSDT: flat(60_000), ETHUSDT: [...flat(3_000, 3), ...flat(2_900)] },
+    prices: { BTCUSDT: flat(60_000), ETHUSDT: [...flat(3_000, 9), ...flat(2_900)] },
     positions: [long, short],
   },
   play: async (stage) => {
-    stage.world = (seen) => ({
-      ...seen,
-      market: {
-        ...seen.market,
-        mark: (ticker) => ticker === BTC ? null : seen.market.mark(ticker),
-      },
-    });
-    await stage.play(8 * MINUTE);
+    // Nothing, no number, no price, then a price of a symbol that is not listed: none may stop a scan.
+    const marks = [null, NaN, -1, 0, Infinity];
+    for (const px of [...marks, 1e-9]) {
+      const isUnlisted = !marks.includes(px);
+      stage.world = (seen) => ({
+        ...seen,
+        market: {
+          ...seen.market,
+          market: (ticker) => ticker === BTC && isUnlisted ? null : seen.market.market(ticker),
+          mark: (ticker) => {
+            if (ticker !== BTC) return seen.market.mark(ticker);
+            return px === null || isUnlisted ? null : { px, atMs: seen.nowMs };
+          },
+          book: (ticker) => ticker === BTC ? null : seen.market.book(ticker),
+        },
+      });
+      await stage.play(2 * MINUTE);
+    }
+    // A close of this size goes in slices.
+    await stage.play(4 * MINUTE);
   },
   lost: (stage) =>
     first(
@@ -272,9 +286,10 @@ const oneFrozenPrice: Scenario = {
     ),
   fault: {
     sees: (seen, memory) => {
-      const stuck = Object.values(memory.holdings).some(({ ticker }) =>
-        seen.market.mark(ticker) === null
-      );
+      const stuck = Object.values(memory.holdings).some(({ ticker }) => {
+        const px = seen.market.mark(ticker)?.px ?? NaN;
+        return !(Number.isFinite(px) && px > 0);
+      });
       return stuck ? { ...seen, market: { ...seen.market, mark: () => null } } : seen;
     },
   },

@@ -66,6 +66,30 @@ lane("check tells every mistake of every file at once, and exits 2", {
     }),
 });
 
+lane("a cap has one file: in any other it is a key that nobody knows", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      assert.equal((await ballast(["init", dir])).code, 0);
+      const schema = (name: string) => `"$schema": "schema/${name}.schema.json",`;
+      const places: readonly (readonly [string, string, string])[] = [
+        ["pairs_universe", '"tier": "CORE",', "max_nav_pct"],
+        ["strategy_config", schema("strategy_config"), "max_gross_exposure_pct"],
+        ["settings", schema("settings"), "max_trade_nav_pct"],
+        ["symbol_tiers", schema("symbol_tiers"), "max_tier_nav_pct"],
+      ];
+      for (const [file, beside, key] of places) {
+        await edit(`${dir}/${file}.json`, beside, `${beside} "${key}": 0.5,`);
+      }
+      await edit(`${dir}/runtime.yaml`, "mode: sim", "mode: sim\nmax_concurrent_positions: 3");
+      const { code, err } = await ballast(["check", "--config", dir]);
+      assert.equal(code, 2);
+      for (const [file, , key] of [...places, ["runtime", "", "max_concurrent_positions"]]) {
+        assert.match(err, new RegExp(`^${file}\\..*${key}`, "m"), `${key} in ${file}:\n${err}`);
+      }
+    }),
+});
+
 lane("check prints every effective value with its unit and origin", {
   needs: NEEDS,
   run: async () => {

@@ -136,6 +136,28 @@ lane("whatever the seed, there is trade to be seen when the page opens", {
     }),
 });
 
+lane("a feature that is off is not among the capabilities that are told", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const told = async () => {
+        const flags = ["--speed", "0", "--no-web", "--ticks", "3"];
+        const config = ["--config", `${dir}/config`, "--data", dir];
+        const { code, err } = await ballast(["run", ...config, ...flags]);
+        assert.equal(code, 0, err);
+        return (await surface(dir, "engine_metadata.json")).capabilities;
+      };
+      assert.equal((await ballast(["init", `${dir}/config`])).code, 0);
+      assert.deepEqual(await told(), ["venue_stops", "maker_first", "dead_man_switch"]);
+      const path = `${dir}/config/runtime.yaml`;
+      const text = await Deno.readTextFile(path);
+      const off = text.replace(/venue_stops: true/, "venue_stops: false");
+      assert.notEqual(off, text, "the key was there");
+      await Deno.writeTextFile(path, off);
+      assert.deepEqual(await told(), ["maker_first", "dead_man_switch"]);
+    }),
+});
+
 lane("after an hour every figure of the surfaces that can be known is known", {
   needs: NEEDS,
   run: () =>

@@ -7,6 +7,7 @@ import { unitsToNumber } from "../../core/increments.ts";
 import { isBooked } from "../../core/booked.ts";
 import type { Memory } from "../../core/memory.ts";
 import { applyPatch, diff } from "../../core/patch.ts";
+import type { Command, NewOrder } from "../../core/ports.ts";
 import { type PositionKey, positionKey, type Trade } from "../../core/types.ts";
 import type { LedgerRow, SimState } from "../../core/venues/sim_state.ts";
 import { agreed, proven } from "./checkers_books.ts";
@@ -32,6 +33,13 @@ const notHeldBack: Checker = ({ isCut, decision, submitted }) => {
   );
   return held === undefined ? null : `a ${held.kind} that adds no risk did not leave`;
 };
+
+/** Orders among the commands that close something; stops and targets among them. */
+export function closesOf(commands: readonly Command[]): readonly NewOrder[] {
+  return commands.flatMap((command) =>
+    command.kind === "place" && command.order.effect === "close" ? [command.order] : []
+  );
+}
 
 /** What checkers remember between ticks. */
 export type CheckerState = {

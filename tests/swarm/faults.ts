@@ -56,7 +56,7 @@ export const HAND = "hand-";
 
 /** Faults every run has; the others are drawn. */
 const ALWAYS: readonly FaultKind[] = ["failed_read", "stale_nav", "stale_feed"];
-/** Faults of single messages act over longer spans: orders are rarer than ticks. */
+/** What meets single messages acts over longer spans: orders are rarer than ticks. */
 const LONG: readonly FaultKind[] = [
   "post_only_reject",
   "stop_reject",
@@ -72,10 +72,13 @@ const LONG: readonly FaultKind[] = [
   "lost_submit",
   "nan_trade",
   "missing_candle",
+  "disk_full",
 ];
 const LONG_FACTOR = 12;
 /** Faults every run has must span more than one tick. */
 const ALWAYS_MIN_MS = 120_000;
+/** A jump of the clock may swallow a span whole. */
+const ALWAYS_TIMES = 3;
 const WIDE_FACTOR = 40;
 
 /** The faults of one seed: spans of seconds to minutes, spread over the run. */
@@ -86,7 +89,7 @@ export function drawWindows(
   const windows: Window[] = [];
   FAULT_KINDS.forEach((kind, k) => {
     const always = ALWAYS.includes(kind);
-    const times = always ? 2 : Math.floor(chance(seed, k, 1) * 4);
+    const times = always ? ALWAYS_TIMES : Math.floor(chance(seed, k, 1) * 4);
     for (let i = 0; i < times; i++) {
       const startMs = fromMs + chance(seed, k, i, 2) * (toMs - fromMs) * 0.9;
       const factor = LONG.includes(kind) ? LONG_FACTOR : 1;

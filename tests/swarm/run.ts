@@ -22,7 +22,13 @@ import { SimVenue } from "../../core/venues/sim.ts";
 import { blankState, type LedgerRow, type SimPosition } from "../../core/venues/sim_state.ts";
 import { Engine, type Fault } from "../../state/engine.ts";
 import { type JournalRow, journalRow } from "../../state/journal.ts";
-import { type CheckerName, CHECKERS, type CheckerState, freshCheckerState } from "./checkers.ts";
+import {
+  type CheckerName,
+  CHECKERS,
+  type CheckerState,
+  closesOf,
+  freshCheckerState,
+} from "./checkers.ts";
 import { drawWindows, type FaultKind, FaultyVenue } from "./faults.ts";
 
 const ACK_CHANCE = 1 / 150;
@@ -78,6 +84,8 @@ export type RunResult = {
   readonly seed: number;
   readonly ticks: number;
   readonly fills: number;
+  /** Closes that left although the disk had refused their row; no stops among them. */
+  readonly unkeptCloses: number;
   readonly kills: Readonly<Record<KillStep, number>>;
   readonly faults: ReadonlyMap<FaultKind, number>;
   readonly rows: readonly JournalRow[];
@@ -126,6 +134,7 @@ class SeededRun {
   readonly #fired = new Set<CheckerName>();
   #ticks = 0;
   #fills = 0;
+  #unkeptCloses = 0;
   #ledgerSeen = 0;
   #lastFaultMs: number;
 
@@ -166,6 +175,9 @@ class SeededRun {
     const cut = this.#draws("before_submit");
     const leaving = isKept ? decision.commands : withoutRisk(decision.commands);
     if (!cut) await this.#faulty.submit(leaving);
+    if (!isKept) {
+      this.#unkeptCloses += closesOf(leaving).filter(({ closePosition }) => !closePosition).length;
+    }
     this.#look(seen, decision, { row, isKept, isCut: cut, submitted: cut ? [] : leaving });
     if (cut) this.#kill("before_submit");
     if (cut || this.#dies("before_publish")) return true;
@@ -180,6 +192,7 @@ class SeededRun {
       seed: this.#options.seed,
       ticks: this.#ticks,
       fills: this.#fills,
+      unkeptCloses: this.#unkeptCloses,
       kills: this.#killed,
       faults: this.#faulty.counts,
       rows: this.#rows,

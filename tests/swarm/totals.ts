@@ -6,6 +6,7 @@ export type Totals = {
   readonly runs: number;
   readonly ticks: number;
   readonly fills: number;
+  readonly unkeptCloses: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly kills: Readonly<Record<KillStep, number>>;
   /** Runs in which each fault acted at least once. */
@@ -40,6 +41,7 @@ export function totalsOf(results: readonly RunResult[]): Totals {
     runs: results.length,
     ticks: sumBy(({ ticks }) => ticks),
     fills: sumBy(({ fills }) => fills),
+    unkeptCloses: sumBy(({ unkeptCloses }) => unkeptCloses),
     faults: perFault((n) => n),
     runsWith: perFault((n) => n > 0 ? 1 : 0),
     kills: Object.fromEntries(
@@ -56,7 +58,8 @@ export function renderTotals(totals: Totals): string {
   const counts = (record: Readonly<Record<string, number>>) =>
     Object.entries(record).map(([name, n]) => `${name} ${n}`).join(", ");
   return [
-    `swarm: ${totals.runs} seeds, ${totals.ticks} ticks, ${totals.fills} fills`,
+    `swarm: ${totals.runs} seeds, ${totals.ticks} ticks, ${totals.fills} fills, ` +
+    `${totals.unkeptCloses} closes left while the disk refused their row`,
     `faults: ${counts(totals.faults)}`,
     `kills: ${counts(totals.kills)}`,
     `exits: ${counts(totals.exits)}`,
