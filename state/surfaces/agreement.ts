@@ -60,10 +60,15 @@ function legsDisagree(
     return levels !== undefined && (levels.tp !== null || levels.sl !== null);
   };
   return [
-    ...outside(shown, booked, lists.missing_ledger_positions, "is shown and not in the ledger"),
-    ...outside(booked, shown, lists.ghost_ledger_entries, "is in the ledger and not shown"),
+    ...outside(
+      shown,
+      booked,
+      lists.missing_ledger_positions ?? [],
+      "is shown and not in the ledger",
+    ),
+    ...outside(booked, shown, lists.ghost_ledger_entries ?? [], "is in the ledger and not shown"),
     ...[...shown].filter((key) => booked.has(key) && !isCovered(key))
-      .filter((key) => !lists.missing_tp_sl_entries.includes(key))
+      .filter((key) => !lists.missing_tp_sl_entries?.includes(key))
       .map((key) => `${key} has no levels and is not listed as such`),
   ];
 }
@@ -83,27 +88,27 @@ function countsDisagree(
   { runtime_diagnostics: { exit_pipeline: counts } }: Payload<"diagnostics">,
 ): readonly string[] {
   const { reconciliation: lists } = metadata;
-  const pairs: readonly (readonly [string, number, number])[] = [
+  const pairs: readonly (readonly [string, number | null, number | null])[] = [
     ["entry_count", metadata.entry_count, entries.length],
     [
       "missing_ledger_positions",
       counts.mismatch_breakdown.missing_ledger_positions,
-      lists.missing_ledger_positions.length,
+      lists.missing_ledger_positions?.length ?? null,
     ],
     [
       "ghost_ledger_entries",
       counts.mismatch_breakdown.ghost_ledger_entries,
-      lists.ghost_ledger_entries.length,
+      lists.ghost_ledger_entries?.length ?? null,
     ],
     [
       "missing_tp_sl_entries",
       counts.mismatch_breakdown.missing_tp_sl_entries,
-      lists.missing_tp_sl_entries.length,
+      lists.missing_tp_sl_entries?.length ?? null,
     ],
     [
       "stale_tp_sl_entries",
       counts.mismatch_breakdown.stale_tp_sl_entries,
-      lists.stale_tp_sl_entries.length,
+      lists.stale_tp_sl_entries?.length ?? null,
     ],
   ];
   return pairs.filter(([, told, counted]) => told !== counted)

@@ -21,6 +21,7 @@ import {
   envelopeShape,
   exposureOf,
   fraction,
+  isAccountKnown,
   iso,
   isoOrNull,
   isoTime,
@@ -243,7 +244,7 @@ function portfolioOf(published: Published) {
     net_pnl_today: netUsd(memory.dayCash),
     fees_today: memory.dayCash.feesUsd,
     funding_today: memory.dayCash.fundingUsd,
-    open_positions: memory.pulse.accountMs === null ? null : Object.keys(memory.holdings).length,
+    open_positions: isAccountKnown(published) ? Object.keys(memory.holdings).length : null,
     win_rate_7d: week.hitRate,
     expectancy_48h: overall(published),
     loss_at_stops_usd: lossAtStops(published),
@@ -261,8 +262,12 @@ function overall({ memory }: Published): number | null {
   return mean(recentCloses(memory).map(netUsd));
 }
 
-/** What is lost if every stop is hit where it stands; null when a leg has no stop or no price. */
+/**
+ * What is lost if every stop is hit where it stands; null when a leg has no stop or no price, and
+ * before anybody knows what is held.
+ */
 function lossAtStops(published: Published): number | null {
+  if (!isAccountKnown(published)) return null;
   let lossUsd = 0;
   for (const [key, holding] of entriesOf(published.memory.holdings)) {
     const value = valueOf(published, holding);

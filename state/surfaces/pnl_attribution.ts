@@ -26,6 +26,7 @@ import {
   entriesOf,
   envelopeShape,
   fraction,
+  isAccountKnown,
   iso,
   isoTime,
   maybe,
@@ -142,11 +143,12 @@ export function projectPnlAttribution(published: Published) {
   const byTrade = (nameOf: (one: Labels) => string | null) =>
     rowsBy({ results, paid, open: rest }, nameOf);
   const all = rowOf({ results, paid: results, open });
+  const isKnown = isAccountKnown(published);
   return {
     summary: {
       total_realized: all.realized_pnl,
-      total_unrealized: all.unrealized_pnl,
-      total_pnl: all.total_pnl,
+      total_unrealized: isKnown ? all.unrealized_pnl : null,
+      total_pnl: isKnown ? all.total_pnl : null,
       fees: sum(closes.map(({ feesUsd }) => feesUsd)),
       funding: sum(closes.map(({ fundingUsd }) => fundingUsd)),
       win_rate: all.win_rate,

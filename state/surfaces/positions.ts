@@ -13,6 +13,7 @@ import {
   count,
   entriesOf,
   envelopeShape,
+  isAccountKnown,
   iso,
   isoOrNull,
   isoTime,
@@ -196,11 +197,12 @@ export const PositionsLedger = z.strictObject({
     entry_count: count,
     /** Legs of the book that are set apart: something of them is not known. */
     quarantined: z.array(z.strictObject({ position_key: key, problem: z.string() })),
+    /** Null before the first good read: there is nothing to compare the book with. */
     reconciliation: z.strictObject({
-      missing_ledger_positions: Keys,
-      ghost_ledger_entries: Keys,
-      missing_tp_sl_entries: Keys,
-      stale_tp_sl_entries: Keys,
+      missing_ledger_positions: Keys.nullable(),
+      ghost_ledger_entries: Keys.nullable(),
+      missing_tp_sl_entries: Keys.nullable(),
+      stale_tp_sl_entries: Keys.nullable(),
     }),
   }),
 });
@@ -219,6 +221,7 @@ export function projectPositionsLedger(published: Published) {
     [name, { tp: positive(tpPx), sl: positive(slPx) }] as const
   );
   const lists = reconciliationOf(published);
+  const known = (keys: readonly PositionKey[]) => isAccountKnown(published) ? [...keys] : null;
   return {
     updated_at: iso(memory.pulse.nowMs),
     entries,
@@ -228,10 +231,10 @@ export function projectPositionsLedger(published: Published) {
       entry_count: entries.length,
       quarantined,
       reconciliation: {
-        missing_ledger_positions: [...lists.missingLedger],
-        ghost_ledger_entries: [...lists.ghostLedger],
-        missing_tp_sl_entries: [...lists.missingLevels],
-        stale_tp_sl_entries: [...lists.staleLevels],
+        missing_ledger_positions: known(lists.missingLedger),
+        ghost_ledger_entries: known(lists.ghostLedger),
+        missing_tp_sl_entries: known(lists.missingLevels),
+        stale_tp_sl_entries: known(lists.staleLevels),
       },
     },
   };

@@ -181,6 +181,11 @@ export type Surface<O extends Owner = Owner, S extends z.ZodType = z.ZodType> = 
 const texts = new Map<number, string>();
 const TEXTS_MAX = 1_024;
 
+/** False until the exchange has been read once: an empty book says nothing then. */
+export function isAccountKnown({ memory, account }: Published): boolean {
+  return account !== null || memory.pulse.accountMs !== null;
+}
+
 /** An instant as it is written. */
 export function iso(ms: number): string {
   let text = texts.get(ms);

@@ -5,6 +5,9 @@ import { hasMismatch, reconcileKeys, scanStatus, type Watched } from "../../core
 import { blankMemory, type Memory } from "../../core/memory.ts";
 import { Past } from "../../core/past.ts";
 import type { Account, Side, VenuePosition } from "../../core/types.ts";
+import { projectKpis } from "../../state/surfaces/kpis_v7.ts";
+import { projectPnlAttribution } from "../../state/surfaces/pnl_attribution.ts";
+import type { Published } from "../../state/surfaces/surface.ts";
 import { exitPipeline } from "../../state/surfaces/exit_pipeline.ts";
 import { projectFillTracker } from "../../state/surfaces/fill_tracker.ts";
 import { projectPositionTpSl } from "../../state/surfaces/durable.ts";
@@ -72,8 +75,38 @@ Deno.test("a start that cannot read the account shows the book, and says that it
   assert.deepEqual(projectPositionsState(published(legs(), { memory })).positions, [], "flat");
 });
 
+Deno.test("until the exchange has been read once, what is held is unknown and not nothing", () => {
+  const told = (from: Published) => {
+    const { mismatch_breakdown, ...exits } = exitPipeline(from);
+    const { total_unrealized, total_pnl } = projectPnlAttribution(from).summary;
+    return {
+      ...projectPositionsLedger(from).metadata.reconciliation,
+      mismatches: mismatch_breakdown.ghost_ledger_entries,
+      open: exits.open_positions_count,
+      unprotected: exits.unprotected_count,
+      bare: exits.missing_sl_count,
+      mismatch: exits.ledger_registry_mismatch,
+      loss_at_stops: projectKpis(from).portfolio.loss_at_stops_usd,
+      total_unrealized,
+      total_pnl,
+    };
+  };
+  const blind = told(published(null));
+  assert.deepEqual(Object.entries(blind).filter(([, value]) => value !== null), []);
+  const flat = told(published(legs()));
+  assert.deepEqual(Object.entries(flat).filter(([, value]) => value === null), []);
+  const { pulse } = blankMemory("test00", T0);
+  const again = { pulse: { ...pulse, accountMs: T0 - 60_000 } };
+  assert.deepEqual(told(published(null, { memory: again })), flat, "an earlier life has read it");
+});
+
 Deno.test("before the first good read nothing is called a ghost; after it a ghost covers nothing", () => {
-  const memory = { holdings: { [KEY]: holding() }, registry: { [KEY]: guard() } };
+  const { pulse } = blankMemory("test00", T0);
+  const memory = {
+    holdings: { [KEY]: holding() },
+    registry: { [KEY]: guard() },
+    pulse: { ...pulse, accountMs: T0 - 60_000 },
+  };
   const blind = exitPipeline(published(null, { memory }));
   assert.deepEqual([blind.open_positions_count, blind.tp_sl_coverage_pct], [1, 1]);
   assert.equal(blind.ledger_registry_mismatch, false);

@@ -51,7 +51,11 @@ function Protection({ told, nowMs }: { told: Told; nowMs: number }) {
         <Coverage {...pipeline} />
       </Line>
       <Line name="Underwater, no level">
-        {underwater === 0 ? "✓ 0" : <b class="bad">✖ {f.count(underwater)}</b>}
+        {underwater === null
+          ? NOT_READ
+          : underwater === 0
+          ? "✓ 0"
+          : <b class="bad">✖ {f.count(underwater)}</b>}
       </Line>
       <Line name="Book matches exchange">
         <Match {...pipeline} />
@@ -79,11 +83,15 @@ function Protection({ told, nowMs }: { told: Told; nowMs: number }) {
   );
 }
 
+/** Nothing is known of what is held: that is not flat. */
+const NOT_READ = <span class="dim">? exchange not read</span>;
+
 function Coverage(pipeline: Pipeline) {
   const { tp_sl_coverage_pct: covered, open_positions_count: open } = pipeline;
+  if (open === null) return NOT_READ;
   if (covered === null) return <span class="dim">n/a, flat</span>;
   const text = `${f.share(covered)} (${pipeline.tp_sl_registered_count}/${open})`;
-  if (pipeline.missing_sl_count > 0) return <b class="bad">✖ {text}</b>;
+  if (pipeline.missing_sl_count !== 0) return <b class="bad">✖ {text}</b>;
   return covered < 1 ? <span class="warn">▲ {text}</span> : <span>✓ {text}</span>;
 }
 
@@ -95,10 +103,10 @@ const MISMATCH: Readonly<Record<keyof Pipeline["mismatch_breakdown"], string>> =
 };
 
 function Match({ ledger_registry_mismatch, mismatch_breakdown, read_ok }: Pipeline) {
-  if (!read_ok) return <span class="dim">? exchange not read</span>;
+  if (!read_ok) return NOT_READ;
   if (!ledger_registry_mismatch) return <span>✓</span>;
   const kinds = Object.keys(MISMATCH) as (keyof typeof MISMATCH)[];
-  const told = kinds.filter((kind) => mismatch_breakdown[kind] > 0)
+  const told = kinds.filter((kind) => mismatch_breakdown[kind] !== 0)
     .map((kind) => `${mismatch_breakdown[kind]} ${MISMATCH[kind]}`);
   return <b class="bad">✖ {told.join(", ")}</b>;
 }
@@ -114,8 +122,8 @@ function Scan({ pipeline, periodS, nowMs }: {
   const ageS = (nowMs - Date.parse(last)) / 1_000;
   const isOver = ({ ticks, seconds }: typeof LATE) => ageS > Math.max(ticks * periodS, seconds);
   const text = `${f.age(ageS)} ago`;
-  if (open > 0 && isOver(VERY_LATE)) return <b class="bad">✖ {text}</b>;
-  if (open > 0 && isOver(LATE)) return <span class="warn">▲ {text}</span>;
+  if (open !== 0 && isOver(VERY_LATE)) return <b class="bad">✖ {text}</b>;
+  if (open !== 0 && isOver(LATE)) return <span class="warn">▲ {text}</span>;
   return <span>✓ {text}</span>;
 }
 

@@ -154,6 +154,13 @@ function Unprotected({ state, at }: { state: Seen; at: Moment }) {
     );
   }
   const { missing_sl_count: bare, open_positions_count: open } = exits;
+  if (bare === null || open === null) {
+    return (
+      <Tile name="Unprotected" sub="positions without a stop">
+        <Unknown why="the exchange has not been read yet" />
+      </Tile>
+    );
+  }
   const calm = vitalsOf(state, at).blind || !exits.read_ok ? "? 0" : "✓ 0";
   return (
     <Tile name="Unprotected" sub={`of ${open} without a stop`}>
