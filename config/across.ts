@@ -1,5 +1,7 @@
 /** What one config file says about another: told for every pair of files that can be read. */
+import { READINGS_PER_FRESHNESS } from "../core/nav.ts";
 import { TIERS } from "../core/types.ts";
+import { toSeconds } from "../core/units.ts";
 import { buildUniverse } from "../core/universe.ts";
 import type { FileName, Parsed } from "./files.ts";
 
@@ -12,11 +14,23 @@ export function problemsAcross(files: Readonly<Partial<Parsed>>): readonly strin
   const strategies = files["strategy_config.json"];
   return [
     ...strategies === undefined ? [] : strategyProblems(strategies),
+    ...paceProblems(files),
     ...universe === undefined ? [] : [
       ...universeProblems(universe, files["symbol_tiers.json"]),
       ...strangerProblems(universe, files),
     ],
   ];
+}
+
+/** A loop that sleeps for too long would find NAV stale at almost every look, and trade never. */
+function paceProblems(files: Readonly<Partial<Parsed>>): readonly string[] {
+  const sleepMs = files["runtime.yaml"]?.runtime.loop_sleep_seconds;
+  const freshMs = files["risk_limits.json"]?.nav_freshness_seconds;
+  if (sleepMs === undefined || freshMs === undefined) return [];
+  if (sleepMs < freshMs / READINGS_PER_FRESHNESS) return [];
+  const expected = `expected less than a third of risk_limits.json: nav_freshness_seconds ` +
+    `(${toSeconds(freshMs)}), got ${toSeconds(sleepMs)}`;
+  return [`runtime.yaml: runtime.loop_sleep_seconds: ${expected}`];
 }
 
 function universeProblems(

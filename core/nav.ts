@@ -46,6 +46,9 @@ const ACCEPT_SPACING_MS = 10 * MS_PER_SECOND;
 const ACCEPT_BAND_FRAC = 0.05;
 const ROLLING_MS = MS_PER_DAY;
 
+/** NAV is to be read so often while it is fresh: one reading that fails is no harm then. */
+export const READINGS_PER_FRESHNESS = 3;
+
 /** Keys of `risk_limits.json` that belong to the account's guards. */
 export const navShape = {
   nav_freshness_seconds: seconds(3_600, 1),

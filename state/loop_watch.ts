@@ -2,6 +2,7 @@
  * How the loop does by the machine's clock. Work is measured in real time whatever the speed of
  * simulated time: that waits for the work, so nothing is late because it is fast.
  */
+import { READINGS_PER_FRESHNESS } from "../core/nav.ts";
 import type { Rules } from "../core/rules.ts";
 import { offer, quantile } from "../core/stats.ts";
 import { MS_PER_MINUTE } from "../core/units.ts";
@@ -12,8 +13,6 @@ const SAMPLES_MAX = 512;
 const SLOW_PERIODS = 3;
 /** Twice within this time the loop is slow, and is so until one of the two is older. */
 const SLOW_WITHIN_MS = 10 * MS_PER_MINUTE;
-/** NAV is to be read so often while it is fresh: one reading that fails is no harm. */
-const READINGS_PER_FRESHNESS = 3;
 
 export type LoopFigures = Pick<
   LoopFacts,

@@ -183,7 +183,14 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "router_test.ts",
     "a close asks for no more than the leg holds, and ends when the leg is gone",
   ),
-  B1: sim("slow loops make NAV stale", "slow_reads_halt_nothing"),
+  B1: both(
+    sim("slow loops make NAV stale", "slow_reads_halt_nothing"),
+    e2e(
+      "and a loop that can never be in time",
+      "commands_test.ts",
+      "a loop too slow to keep NAV fresh is refused before it runs",
+    ),
+  ),
   B2: shell(
     "NAV history cut every loop",
     "nav_history_test.ts",

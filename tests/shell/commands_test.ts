@@ -90,6 +90,34 @@ lane("a cap has one file: in any other it is a key that nobody knows", {
     }),
 });
 
+lane("a loop too slow to keep NAV fresh is refused before it runs", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      assert.equal((await ballast(["init", dir])).code, 0);
+      const [runtime, limits] = [`${dir}/runtime.yaml`, `${dir}/risk_limits.json`];
+      const shipped = [await Deno.readTextFile(runtime), await Deno.readTextFile(limits)] as const;
+      const cases: readonly (readonly [sleepS: number, freshS: number, passes: boolean])[] = [
+        [5, 90, true],
+        [29, 90, true],
+        [30, 90, false],
+        [600, 90, false],
+        [5, 16, true],
+        [5, 15, false],
+      ];
+      for (const [sleepS, freshS, passes] of cases) {
+        await Deno.writeTextFile(runtime, shipped[0]);
+        await Deno.writeTextFile(limits, shipped[1]);
+        await edit(runtime, "loop_sleep_seconds: 5", `loop_sleep_seconds: ${sleepS}`);
+        await edit(limits, '"nav_freshness_seconds": 90', `"nav_freshness_seconds": ${freshS}`);
+        const { code, err } = await ballast(["check", "--config", dir]);
+        const told = "runtime.yaml: runtime.loop_sleep_seconds: expected less than a third of " +
+          `risk_limits.json: nav_freshness_seconds (${freshS}), got ${sleepS}\n`;
+        assert.deepEqual([code, err.includes(told)], passes ? [0, false] : [2, true], err);
+      }
+    }),
+});
+
 lane("check prints every effective value with its unit and origin", {
   needs: NEEDS,
   run: async () => {
