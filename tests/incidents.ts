@@ -53,11 +53,21 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   ),
   A3: sim("alive but not trading, and nobody says why", "alive_but_not_trading"),
   A4: sim("the exit scan idles", "one_symbol_without_a_price"),
-  A5: by(
-    "one bad row or a full disk freezes a surface",
-    "e2e",
-    "disk_test.ts",
-    "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
+  A5: both(
+    sim("one bad row freezes a surface", "garbage_row_breaks_all"),
+    both(
+      shell(
+        "or a write that fails",
+        "state_test.ts",
+        "a flush that fails is told, the old file stays, and the next one writes it",
+      ),
+      by(
+        "or a full disk",
+        "e2e",
+        "disk_test.ts",
+        "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
+      ),
+    ),
   ),
   A6: sim("book and venue differ", "lists_agree_with_the_exchange", "manual_close_leaves_nothing"),
   A7: every(
@@ -130,7 +140,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   A17: e2e(
     "surfaces written with orders only",
     "run_test.ts",
-    "after an hour every figure of the surfaces that can be known is known",
+    "surfaces are written while nothing is held and nothing is asked for",
   ),
   A18: e2e(
     "a wrong flag is a crash loop",
@@ -353,10 +363,18 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
       ),
     ),
   ),
-  C13: shell(
-    "an exception ends the loop",
-    "engine_test.ts",
-    "a throw in the second step keeps what the first decided, and pauses entries",
+  C13: both(
+    shell(
+      "an exception ends the loop",
+      "engine_test.ts",
+      "a throw in the second step keeps what the first decided, and pauses entries",
+    ),
+    by(
+      "or one in what is only told",
+      "e2e",
+      "disk_test.ts",
+      "disk-full: a process killed over a full disk leaves nothing naked and nothing double",
+    ),
   ),
   C14: sim("one garbled row hides positions", "garbage_row_breaks_all", "entry_price_zero_row"),
   C15: unit(

@@ -1,6 +1,7 @@
 /** Whole runs of the program: the same input gives the same bytes, however often it is stopped. */
 import assert from "node:assert/strict";
 import type { JournalRow } from "../../state/journal.ts";
+import { SURFACES } from "../../state/surfaces/mod.ts";
 import { fillsOf } from "../kill/facts.ts";
 import { writeBusyConfig } from "../kill/run.ts";
 import { inTempDir, lane, twoAtATime } from "../lanes.ts";
@@ -218,3 +219,46 @@ function at(value: unknown, path: string): unknown {
     value,
   );
 }
+
+lane("surfaces are written while nothing is held and nothing is asked for", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      assert.equal((await ballast(["init", `${dir}/config`])).code, 0);
+      const path = `${dir}/config/strategy_config.json`;
+      const { vol_target: _, ...shipped } = JSON.parse(await Deno.readTextFile(path));
+      await Deno.writeTextFile(path, JSON.stringify({ ...shipped, strategies: [] }));
+      const common = ["--config", `${dir}/config`, "--data", dir, "--no-web"];
+      const engine = await startBallast(["run", ...common, "--speed", "60"]);
+      const files = Object.values(SURFACES).filter(({ cadence }) => cadence === "loop");
+      const seqs = () =>
+        Promise.all(
+          files.map(({ file }) => surface(dir, file).then(({ seq }) => Number(seq), () => 0)),
+        );
+      const until = async (is: (seqs: readonly number[]) => boolean) => {
+        for (let i = 0; i < 400; i++) {
+          const told = await seqs();
+          if (is(told)) return told;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        assert.fail(`no new surfaces: ${await seqs()}`);
+      };
+      try {
+        const first = await until((told) => told.every((seq) => seq > 0));
+        await until((told) => told.every((seq, i) => seq > first[i]!));
+        const { runtime_diagnostics } = await surface(dir, "diagnostics.json") as {
+          runtime_diagnostics: {
+            exit_pipeline: { open_positions_count: number };
+            veto_counters: { total_signals: number; total_orders: number };
+          };
+        };
+        const { exit_pipeline: exits, veto_counters: counted } = runtime_diagnostics;
+        assert.deepEqual(
+          [exits.open_positions_count, counted.total_signals, counted.total_orders],
+          [0, 0, 0],
+        );
+      } finally {
+        assert.equal((await engine.end("SIGTERM")).code, 0);
+      }
+    }),
+});
