@@ -226,6 +226,17 @@ Deno.test("exits: coverage, mismatch, a late scan, watchers", async () => {
   assert.match(await panel("exits", {}), /TP\/SL coverage ✓ 100%/);
   const flat = exitsWith(() => ({ tp_sl_coverage_pct: null, open_positions_count: 0 }));
   assert.match(await panel("exits", flat), /n\/a, flat/);
+  const unread = exitsWith(() => ({
+    tp_sl_coverage_pct: null,
+    open_positions_count: null,
+    missing_sl_count: null,
+    underwater_without_tp_sl_count: null,
+  }));
+  assert.match(
+    await panel("exits", unread),
+    /coverage \? exchange not read Underwater, no level \? exchange not read/,
+  );
+  assert.doesNotMatch(await panel("exits", unread), /flat/);
   const bare = exitsWith(() => ({
     tp_sl_coverage_pct: 5 / 6,
     tp_sl_registered_count: 5,
