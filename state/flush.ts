@@ -7,7 +7,7 @@ import type { StorageFault } from "../core/types.ts";
 import { syncFolder, whyOf, writeAtomic } from "./files.ts";
 import type { Store } from "./store.ts";
 import { isSealed } from "./surfaces/durable.ts";
-import { isDurable, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
+import { isDurable, type Payload, type SurfaceName, SURFACES } from "./surfaces/mod.ts";
 
 const NAMES = Object.keys(SURFACES) as readonly SurfaceName[];
 const TELLS_OF_OTHERS: ReadonlySet<SurfaceName> = new Set(["diagnostics", "nav_state"]);
@@ -72,22 +72,32 @@ export class Flusher {
   }
 
   /**
-   * Texts are taken at once, so that files of one flush are of one tick. What tells of the others
-   * (the diagnostics, the mirror's copy) is written when they are on disk.
+   * Texts are taken at once, so that files of one flush are of one tick. What tells of the others is
+   * written when they are on disk: the mirror's copy, and at last the diagnostics.
    */
   async #flush(): Promise<void> {
     const changed = this.#changed();
     const isAbout = ({ name }: Changed) => TELLS_OF_OTHERS.has(name);
     await Promise.all(changed.filter((one) => !isAbout(one)).map((one) => this.#write(one)));
-    const isCopied = !this.#errors.has("nav");
-    const about = changed.filter((one) => isAbout(one) && (isCopied || one.name !== "nav_state"));
-    await Promise.all(about.map((one) => this.#write(one)));
+    const copy = changed.find(({ name }) => name === "nav_state");
+    if (copy !== undefined) await this.#writeCopy(copy);
+    const diagnostics = changed.find(({ name }) => name === "diagnostics");
+    const unwritten = changed.filter(({ name, version }) => this.#written.get(name) !== version);
+    if (diagnostics !== undefined && !claimsAny(diagnostics, unwritten)) {
+      await this.#write(diagnostics);
+    }
     if (changed.length === 0 || !this.#sync) return;
     try {
       await syncFolder(this.#folder);
     } catch (error) {
       this.#onError(`logs/state: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** A copy never is on disk before what it copies. */
+  async #writeCopy(copy: Changed): Promise<void> {
+    if (!this.#errors.has("nav")) return await this.#write(copy);
+    this.#errors.set(copy.name, "what it copies could not be written");
   }
 
   #changed(): readonly Changed[] {
@@ -132,6 +142,14 @@ export class Flusher {
     this.#buffers.set(name, buffer);
     return buffer.subarray(0, written + 1);
   }
+}
+
+/** True when these diagnostics say of any of these files that it is on disk; the next ones will not. */
+function claimsAny({ text }: Changed, unwritten: readonly Changed[]): boolean {
+  const others = unwritten.filter(({ name }) => name !== "diagnostics");
+  if (others.length === 0) return false;
+  const { runtime_diagnostics: told } = JSON.parse(text) as Partial<Payload<"diagnostics">>;
+  return others.some(({ name }) => told?.surfaces[name]?.ok === true);
 }
 
 type Changed = {

@@ -240,6 +240,41 @@ lane("a flush that fails is told, the old file stays, and the next one writes it
     }),
 });
 
+lane("the diagnostics on disk never say that a file is there whose write failed", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      let seq = 1;
+      let saysOk = true;
+      const ok = (name: string) => saysOk || name === "risk_snapshot";
+      const fact = (name: string) => [name, { seq, ok: ok(name) }];
+      const textOf = (name: string) => {
+        if (name !== "diagnostics") return JSON.stringify({ seq });
+        const surfaces = Object.fromEntries(["nav", "nav_state", "risk_snapshot"].map(fact));
+        return JSON.stringify({ seq, runtime_diagnostics: { surfaces } });
+      };
+      const store = { text: textOf, version: () => seq };
+      const flusher = new Flusher({ store, folder: dir, sync: false, onError: () => {} });
+      const flushed = async (next: number) => {
+        seq = next;
+        await flusher.drain();
+        const names = ["nav", "nav_state", "risk_snapshot", "diagnostics"];
+        const text = async (name: string) => await Deno.readTextFile(`${dir}/${name}.json`);
+        return await Promise.all(names.map(async (name) => JSON.parse(await text(name)).seq));
+      };
+      assert.deepEqual(await flushed(1), [1, 1, 1, 1]);
+      const obstacle = `${dir}/nav.json.tmp-${Deno.pid}`;
+      await Deno.mkdir(`${obstacle}/full`, { recursive: true });
+      assert.deepEqual(await flushed(2), [1, 1, 2, 1], "held back: it says that nav is of 2");
+      assert.deepEqual([...flusher.errors.keys()].toSorted(), ["nav", "nav_state"]);
+      saysOk = false;
+      assert.deepEqual(await flushed(3), [1, 1, 3, 3], "what says that nav failed is told");
+      await Deno.remove(obstacle, { recursive: true });
+      assert.deepEqual(await flushed(4), [4, 4, 4, 4]);
+      assert.equal(flusher.errors.size, 0);
+    }),
+});
+
 lane("a lock has one holder", {
   needs: NEEDS,
   run: () =>
