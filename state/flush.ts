@@ -27,18 +27,21 @@ export class Flusher {
   #again = false;
 
   constructor(
-    { store, folder, sync, onError }: {
+    { store, folder, sync, onError, kept = new Map() }: {
       store: Pick<Store, "text" | "version">;
       folder: string;
       /** False in replays: nothing is at stake. */
       sync: boolean;
       onError: (message: string) => void;
+      /** What the store began with: the files say so already. */
+      kept?: ReadonlyMap<SurfaceName, string>;
     },
   ) {
     this.#store = store;
     this.#folder = folder;
     this.#sync = sync;
     this.#onError = onError;
+    for (const name of kept.keys()) this.#written.set(name, store.version(name));
   }
 
   /** Surfaces whose last write failed, with the reason. */

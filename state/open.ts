@@ -44,6 +44,8 @@ export type Opened = {
   readonly notes: readonly string[];
   /** The mirror's last copy, with the history of NAV. */
   readonly navState: Payload<"nav_state"> | null;
+  /** Texts of what is written when it changes, as they are on disk. */
+  readonly kept: ReadonlyMap<SurfaceName, string>;
   readonly recovered: Recovered | null;
   readonly state: SimState;
   readonly genesis: LedgerRow;
@@ -105,6 +107,7 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
     checkpointSeq,
     notes: [...notes, ...views.notes],
     navState: views.navState,
+    kept: views.kept,
     recovered,
     state,
     genesis,
@@ -115,12 +118,13 @@ export async function openDirectory(options: SessionOptions): Promise<Opened> {
 
 /**
  * Views of an earlier process: they are written anew, but one that cannot be read is kept aside and
- * told about. The NAV history is the only one that is taken up.
+ * told about. Taken up are the mirror's last copy, and what is written only when it changes.
  */
-async function recallViews(
-  { state }: Layout,
-): Promise<{ navState: Payload<"nav_state"> | null; notes: readonly string[] }> {
+async function recallViews({ state }: Layout): Promise<
+  Pick<Opened, "navState" | "kept"> & { notes: readonly string[] }
+> {
   const notes: string[] = [];
+  const kept = new Map<SurfaceName, string>();
   let navState: Payload<"nav_state"> | null = null;
   for (const name of Object.keys(SURFACES) as SurfaceName[]) {
     const path = `${state}/${SURFACES[name].file}`;
@@ -131,11 +135,13 @@ async function recallViews(
     const isWhole = value !== null && (!isDurable(name) || isSealed(text));
     if (isWhole && parsed?.success !== false) {
       navState ??= parsed?.data ?? null;
+      const { schema } = SURFACES[name];
+      if (isDurable(name) && schema.safeParse(value).success) kept.set(name, text.trimEnd());
       continue;
     }
     notes.push(`${path} is damaged; it is kept as ${await setAside(path)} and written anew`);
   }
-  return { navState, notes };
+  return { navState, kept, notes };
 }
 
 type Identity = {

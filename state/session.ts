@@ -185,7 +185,7 @@ function feasibilityNotes(
 async function wire(options: SessionOptions): Promise<Parts> {
   const { layout, replay, stop, treasury } = options;
   const opened = await openDirectory(options);
-  const { feed, rules, memory, told, rows, lineage, recovered, state, gap } = opened;
+  const { feed, rules, memory, told, rows, lineage, recovered, state, gap, kept } = opened;
   const complaints = new Complaints(options.onNote);
   const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
   const { journal, ledger, telemetry, torn } = await openLogs(layout, { told, replay, onError });
@@ -206,8 +206,8 @@ async function wire(options: SessionOptions): Promise<Parts> {
   if (protectOnly) options.onNote("the last runs ended in assertion failures: protecting only");
   noteStart(layout, facts, rows.length);
 
-  const store = new Store();
-  const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError });
+  const store = new Store(kept);
+  const flusher = new Flusher({ store, folder: layout.state, sync: !replay, onError, kept });
   const { mirror, curve } = await openMirror(layout, opened, { store, flusher, onError });
   const onFault = (fault: Fault) => {
     publisher.noteFault(fault);

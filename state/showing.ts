@@ -10,6 +10,7 @@ import { encode } from "./encode.ts";
 import type { Store, Writer } from "./store.ts";
 import { shellItems } from "./surfaces/attention.ts";
 import { disagreements } from "./surfaces/agreement.ts";
+import { bodyOf } from "./surfaces/durable.ts";
 import {
   type Body,
   EXECUTOR_SURFACES,
@@ -45,6 +46,10 @@ export class Showing {
     this.#store = store;
     this.#writer = store.claim("executor");
     this.#onFault = onFault;
+    for (const name of EXECUTOR_SURFACES.filter(isDurable)) {
+      const kept = store.get(name);
+      if (kept !== undefined) this.#told.set(name, encode(bodyOf(kept)).text);
+    }
   }
 
   /** Surfaces that could not be made when they were last tried, with the reason. */

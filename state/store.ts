@@ -35,6 +35,14 @@ export class Store {
   readonly #listeners = new Set<() => void>();
   #version = 0;
 
+  /** Begins with the texts that an earlier process left of surfaces that are written when they change. */
+  constructor(kept: ReadonlyMap<SurfaceName, string> = new Map()) {
+    for (const [name, text] of kept) {
+      this.#version += 1;
+      this.#entries.set(name, { value: JSON.parse(text), text, version: this.#version });
+    }
+  }
+
   /** The latest value; undefined before it was ever put. */
   get<N extends SurfaceName>(name: N): Payload<N> | undefined {
     return this.#entries.get(name)?.value as Payload<N> | undefined;

@@ -207,11 +207,15 @@ export function sealed<T extends object>(body: T): T & { crc32: string } {
   return { ...body, crc32: crc32(JSON.stringify(body)) };
 }
 
+/** What a payload says besides its envelope. */
+export function bodyOf(payload: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(payload).filter(([name]) => !(name in envelopeShape)));
+}
+
 /** True when a file holds what its checksum was made of. */
 export function isSealed(text: string): boolean {
   try {
-    const { crc32: sum, ...body } = JSON.parse(text) as Record<string, unknown>;
-    for (const name of Object.keys(envelopeShape)) delete body[name];
+    const { crc32: sum, ...body } = bodyOf(JSON.parse(text));
     return sum === crc32(JSON.stringify(body));
   } catch {
     return false;

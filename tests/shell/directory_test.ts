@@ -68,6 +68,7 @@ lane("with every checkpoint lost the journal of the whole life gives the memory 
       }
       const levels = await Deno.readTextFile(`${state}/position_tp_sl.json.prev`);
       await Deno.writeTextFile(`${state}/position_tp_sl.json`, garbage);
+      const operator = await Deno.readTextFile(`${state}/operator_state.json`);
 
       const again = await play(0);
       assert.equal(again.code, 0, again.err);
@@ -80,6 +81,8 @@ lane("with every checkpoint lost the journal of the whole life gives the memory 
       assert.deepEqual(rebuilt, { ...memory, restored: { from: "journal", atMs } });
 
       assert.equal((await play(20)).code, 0);
+      const same = await Deno.readTextFile(`${state}/operator_state.json`);
+      assert.equal(same, operator, "what a restart does not change it does not write");
       const told = await ballast(["status", "--json", "--data", dir]);
       const { attention } = JSON.parse(told.out) as { attention: readonly { id: string }[] };
       assert.ok(attention.some(({ id }) => id === "state_corrupt"), told.out);

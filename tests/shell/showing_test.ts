@@ -30,8 +30,7 @@ function anew({ memory, past, account, ...reading }: Published): Published {
 }
 
 /** Shows readings one after the other, as the publisher does. */
-function stage() {
-  const store = new Store();
+function stage(store = new Store()) {
   const faults: string[] = [];
   const showing = new Showing(store, { onFault: (message) => void faults.push(message) });
   const show = ({ loop, ...reading }: Published, changes: Partial<Reading> = {}) => {
@@ -118,6 +117,27 @@ Deno.test("a surface that cannot be made keeps its last text, is flagged, and ha
   assert.equal(showing.facts.sinceMs.surface_stale, nextMs);
   show(published);
   assert.deepEqual(showing.facts.unmade, [], "and it is over");
+});
+
+Deno.test("a restart does not write what has not changed", async () => {
+  const published = await moment();
+  const before = stage();
+  before.show(published);
+  const durable = EXECUTOR_SURFACES.filter(isDurable);
+  const kept = new Map(durable.map((name) => [name, before.store.text(name)!]));
+  const { store, show } = stage(new Store(kept));
+  const versions = () => durable.map((name) => store.version(name));
+  const atStart = versions();
+  const { memory } = published;
+  const pulse = { ...memory.pulse, seq: memory.pulse.seq + 9 };
+  show({ ...published, memory: { ...memory, pulse } });
+  assert.deepEqual(versions(), atStart);
+  for (const name of durable) assert.equal(store.text(name), kept.get(name), name);
+  const operator = { ...memory.operator, state: "PAUSED" } as const;
+  show({ ...published, memory: { ...memory, pulse, operator } });
+  const changed = durable.filter((name, i) => store.version(name) !== atStart[i]);
+  assert.deepEqual(changed, ["operator_state"]);
+  assert.equal(store.get("operator_state")!.seq, pulse.seq);
 });
 
 Deno.test("where every rare surface is always due, each has its turn", async () => {
