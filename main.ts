@@ -26,6 +26,7 @@ import type { Recovered } from "./core/venues/sim_state.ts";
 import deno from "./deno.json" with { type: "json" };
 import { readCandleFeed } from "./state/candles.ts";
 import { tellEngine } from "./state/control.ts";
+import { MS_PER_DAY } from "./core/units.ts";
 import { isThere } from "./state/files.ts";
 import { layoutOf, makeFolders, moveAside } from "./state/layout.ts";
 import { takeLock } from "./state/lock.ts";
@@ -113,6 +114,10 @@ async function prepare(play: Play): Promise<
     treasury: treasuryOf(read.config),
     replay: play.replay,
     killed: killSwitch(Deno.env.get),
+    retention: {
+      keepMs: runtime.logs.keep_days * MS_PER_DAY,
+      keepBytes: runtime.logs.keep_mb * 1_000_000,
+    },
     recording: play.record ?? runtime.recording ? { config: inputs, universe, given } : null,
   };
 }

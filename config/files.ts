@@ -24,6 +24,10 @@ const processShape = {
   testnet: z.boolean().default(false),
   position_mode: z.enum(POSITION_MODES).default("hedge"),
   recording: z.boolean().default(false),
+  logs: z.strictObject({
+    keep_days: count(36_500, 2).default(90),
+    keep_mb: count(1_000_000, 20).default(2_000),
+  }).prefault({}),
   sim: z.strictObject({
     speed: factor(100_000).default(60),
     seed: count(2_147_483_647).default(7),

@@ -58,7 +58,7 @@ export type Opened = {
 export async function openDirectory(options: SessionOptions): Promise<Opened> {
   const { layout } = options;
   await makeFolders(layout);
-  await removeTemporary(layout.state);
+  for (const folder of [layout.state, layout.execution]) await removeTemporary(folder);
   const recovered = await recoverVenue(layout.venueLedger);
   const feed = options.makeFeed(recovered);
   const lineage = digest([feed.id, options.exchange.seed], LINEAGE_CHARS);

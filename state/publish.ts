@@ -191,6 +191,7 @@ export class Publisher implements Sink {
     await this.#checkpointing;
     await this.#checkpoint();
     await telemetry.sync();
+    await telemetry.swept();
     journal.close();
     telemetry.close();
     await history.close();

@@ -9,19 +9,33 @@ export function rotatedName(stem: string, { nowMs, seq }: { nowMs: number; seq: 
   return `${stem}-${fileStamp(nowMs)}-${String(seq).padStart(10, "0")}.jsonl`;
 }
 
-/** The files of a log that exist, newest first. */
+/** How the name of a file that was packed ends. */
+export const PACKED = ".gz";
+
+export function isPacked(file: string): boolean {
+  return file.endsWith(PACKED);
+}
+
+/** The engine time at which a file was moved aside, by its name; NaN for any other. */
+export function movedMsOf(file: string): number {
+  const [, y, mo, d, h, mi, s] = /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-\d+\./.exec(file) ?? [];
+  return Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`);
+}
+
+/** The files of a log that exist, newest first; one that is there packed as well only once. */
 export async function filesOf(path: string): Promise<readonly string[]> {
   const folder = folderOf(path);
   const name = path.slice(folder.length + 1);
   const stem = name.replace(/\.jsonl$/, "");
-  const aside = new RegExp(`^${stem}-\\d{8}T\\d{6}Z-\\d+\\.jsonl$`);
+  const aside = new RegExp(`^${stem}-\\d{8}T\\d{6}Z-\\d+\\.jsonl(?:\\.gz)?$`);
   const older: string[] = [];
   const current: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     if (entry.name === name) current.push(path);
     else if (aside.test(entry.name)) older.push(`${folder}/${entry.name}`);
   }
-  return [...current, ...older.toSorted().toReversed()];
+  const isTwin = (file: string) => isPacked(file) && older.includes(file.slice(0, -PACKED.length));
+  return [...current, ...older.filter((file) => !isTwin(file)).toSorted().toReversed()];
 }
 
 /**
@@ -43,7 +57,7 @@ export async function rowsAfter<T extends { readonly seq: number }>(
 
 /** Every whole row of one file. */
 export async function readRows<T>(file: string): Promise<readonly T[]> {
-  const lines = (await Deno.readTextFile(file)).split("\n");
+  const lines = (await textOf(file)).split("\n");
   lines.pop();
   return lines.map((line, i) => {
     try {
@@ -55,4 +69,11 @@ export async function readRows<T>(file: string): Promise<readonly T[]> {
       );
     }
   });
+}
+
+async function textOf(file: string): Promise<string> {
+  if (!isPacked(file)) return await Deno.readTextFile(file);
+  const text = new Blob([await Deno.readFile(file)]).stream()
+    .pipeThrough(new DecompressionStream("gzip"));
+  return await new Response(text).text();
 }

@@ -33,6 +33,7 @@ import type { Ticker } from "../core/types.ts";
 import { wakeOf } from "../core/wake.ts";
 import { NavHistory } from "./nav_history.ts";
 import { NavSeries } from "./nav_series.ts";
+import type { Retention } from "./retention.ts";
 import { Telemetry } from "./telemetry.ts";
 import { VenueLedger } from "./venue_ledger.ts";
 
@@ -58,6 +59,8 @@ export type SessionOptions = {
   /** True for replays: nothing is at stake, speed is all, nothing is synced. */
   readonly replay: boolean;
   readonly killed: boolean;
+  /** What is kept of the execution logs' older files. */
+  readonly retention: Retention;
   /** What the rules were made from, where every decision is to be recorded; else null. */
   readonly recording: Terms | null;
   readonly stop: () => boolean;
@@ -188,7 +191,7 @@ async function wire(options: SessionOptions): Promise<Parts> {
   const { feed, rules, memory, told, rows, lineage, recovered, state, gap, kept } = opened;
   const complaints = new Complaints(options.onNote);
   const onError = (message: string) => complaints.tell(`write failed: ${message}`, Date.now());
-  const { journal, ledger, telemetry, torn } = await openLogs(layout, { told, replay, onError });
+  const { journal, ledger, telemetry, torn } = await openLogs(options, { told, onError });
   const notes = [
     ...opened.notes,
     ...torn.map(tornNote),
@@ -293,16 +296,15 @@ function tornNote({ path, bytes }: Torn): string {
 
 /** The files that are appended to, and what a crash had torn of them. */
 async function openLogs(
-  layout: Layout,
-  { told, replay, onError }: {
+  { layout, replay, retention }: SessionOptions,
+  { told, onError }: {
     told: Memory;
-    replay: boolean;
     onError: (message: string) => void;
   },
 ) {
   const journal = new Journal(layout.journal, told);
   const ledger = new VenueLedger(layout.venueLedger, { onError });
-  const telemetry = new Telemetry(layout.execution, { onError });
+  const telemetry = new Telemetry(layout.execution, { onError, retention });
   const torn = [journal.torn, ledger.torn, ...telemetry.torn].filter((one) => one !== null);
   // What a power failure takes the name of is lost, however well it was synced.
   if (!replay) { for (const folder of [layout.execution, layout.sim]) await syncFolder(folder); }

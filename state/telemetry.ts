@@ -7,6 +7,7 @@ import { type LogName, LOGS, rowsOf, type RowStamp } from "./log_rows.ts";
 import { lineOf } from "./row_line.ts";
 import { rowProblem } from "./row_check.ts";
 import type { Markets, Row } from "./row_parts.ts";
+import { type Retention, sweep } from "./retention.ts";
 import { rotatedName, rowsAfter } from "./rotated.ts";
 
 const ROTATE_BYTES = 10_000_000;
@@ -27,14 +28,21 @@ export class Telemetry {
   /** The day of a file's rows (UTC, engine time), where it has any. */
   readonly #days: Partial<Record<LogName, string>> = {};
   readonly #onError: (message: string) => void;
+  readonly #retention: Retention | null;
+  #sweeping: Promise<void> = Promise.resolve();
   #invalidRowsCount = 0;
 
   /** `onError` is told of files that could not be moved aside: that costs a long file, no row. */
   constructor(
     folder: string,
-    { onError = () => {} }: { onError?: (message: string) => void } = {},
+    { onError = () => {}, retention = null }: {
+      onError?: (message: string) => void;
+      /** What is kept of files that were moved aside; null: all of them. */
+      retention?: Retention | null;
+    } = {},
   ) {
     this.#onError = onError;
+    this.#retention = retention;
     this.#files = Object.fromEntries(
       LOGS.map((name) => [name, new LineFile(`${folder}/${name}.jsonl`)]),
     ) as Record<LogName, LineFile>;
@@ -151,6 +159,11 @@ export class Telemetry {
     for (const file of Object.values(this.#files)) await file.sync();
   }
 
+  /** Files that were moved aside have been gone through when this resolves. */
+  async swept(): Promise<void> {
+    await this.#sweeping;
+  }
+
   close(): void {
     for (const file of Object.values(this.#files)) file.close();
   }
@@ -177,9 +190,19 @@ export class Telemetry {
     try {
       file.rotate(rotatedName(name, { nowMs, seq }));
       delete this.#days[name];
+      this.#sweep(name, nowMs);
     } catch (error) {
       this.#onError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** Off the decision path, one log after the other. */
+  #sweep(name: LogName, nowMs: number): void {
+    const retention = this.#retention;
+    if (retention === null) return;
+    const { path } = this.#files[name];
+    this.#sweeping = this.#sweeping.then(() => sweep(path, { nowMs, ...retention }))
+      .catch((error) => this.#onError(`${name}: ${String(error)}`));
   }
 }
 

@@ -149,8 +149,8 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   ),
   A19: shell(
     "logs without end, archives overwritten",
-    "state_test.ts",
-    "rows are found over as many rotated files as it takes",
+    "rotation_test.ts",
+    "what a log has outgrown is packed after a day, and removed when it is old or too much",
   ),
   A20: e2e(
     "the wrong copy of a module",
