@@ -53,9 +53,9 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   ),
   A3: sim("alive but not trading, and nobody says why", "alive_but_not_trading"),
   A4: sim("the exit scan idles", "one_symbol_without_a_price"),
-  A5: both(
+  A5: every(
     sim("one bad row freezes a surface", "garbage_row_breaks_all"),
-    both(
+    every(
       shell(
         "or a write that fails",
         "state_test.ts",
@@ -193,7 +193,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "router_test.ts",
     "a close asks for no more than the leg holds, and ends when the leg is gone",
   ),
-  B1: both(
+  B1: every(
     sim("slow loops make NAV stale", "slow_reads_halt_nothing"),
     e2e(
       "and a loop that can never be in time",
@@ -288,7 +288,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
     "every command in every state leads where it should, or is refused in words",
   ),
   B16: sim("an episode ledger that is rebuilt by hand", "episodes_outlive_restarts"),
-  B17: both(
+  B17: every(
     e2e(
       "threads left at the end",
       "control_test.ts",
@@ -344,13 +344,13 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
   C9: sim("an exit larger than the position", "dust_leaves_exactly", "one_way_mode"),
   C10: sim("a late fill without protection", "late_fill"),
   C11: sim("levels inherited from another position", "reopened_elsewhere"),
-  C12: both(
+  C12: every(
     e2e(
       "flags that mean something else",
       "commands_test.ts",
       "what would mean something elsewhere refuses the start",
     ),
-    both(
+    every(
       shell(
         "words that throw the kill switch",
         "control_test.ts",
@@ -363,7 +363,7 @@ export const INCIDENTS: Readonly<Record<string, Incident>> = {
       ),
     ),
   ),
-  C13: both(
+  C13: every(
     shell(
       "an exception ends the loop",
       "engine_test.ts",
