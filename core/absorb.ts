@@ -120,6 +120,10 @@ function noteTrade(work: Work, { ticker, id }: Trade): void {
   putBooked(work, ticker, isUnproved(booked) ? markDoubted(booked, nowMs) : booked);
 }
 
+function doubtTrades(work: Work, ticker: Ticker): void {
+  putBooked(work, ticker, markDoubted(bookedOf(work, ticker), work.seen.nowMs));
+}
+
 /**
  * Books one trade: leg, cash, order, route, registry. A trade that was booked before is ignored; so
  * is one of a symbol whose lot is not known: its size says nothing, and it is asked for again. One
@@ -129,7 +133,7 @@ function book(work: Work, trade: Trade): void {
   const { memory, seen } = work;
   if (isBooked(bookedOf(work, trade.ticker), trade.id)) return;
   const market = seen.market.market(trade.ticker);
-  if (market === null) return;
+  if (market === null) return doubtTrades(work, trade.ticker);
   noteTrade(work, trade);
   if (isBefore(work, trade.atMs)) return;
   const order = memory.orders[trade.clientId];

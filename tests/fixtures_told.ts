@@ -20,16 +20,19 @@ type Sight = {
   readonly nowMs?: number;
   readonly positions?: readonly VenuePosition[];
   readonly gap?: boolean;
+  /** False: the venue lists no symbol at the moment. */
+  readonly isListed?: boolean;
 };
 
 /** One tick that is told this. */
 export function tick(
   memory: Memory,
   events: readonly VenueEvent[],
-  { nowMs = T0, positions = [], gap = false }: Sight = {},
+  { nowMs = T0, positions = [], gap = false, isListed = true }: Sight = {},
 ) {
   const value = account({ atMs: nowMs, positions });
-  const seen = observation({ nowMs, events, gap, account: { kind: "read", value } });
+  const all = observation({ nowMs, events, gap, account: { kind: "read", value } });
+  const seen = isListed ? all : { ...all, market: { ...all.market, market: () => null } };
   return protect(freeze({ memory, seen: credible(seen), rules: RULES, past: PAST }));
 }
 

@@ -13,6 +13,7 @@ export const SILENT: Readonly<Record<string, readonly [count: number, why: strin
   "state/recorder.ts": [1, "the file has failed already, and that was told"],
   "state/runs.ts": [1, "a torn line of the engine's own log must not keep it from starting"],
   "state/status.ts": [1, "the surface is reported as unknown"],
+  "state/telemetry.ts": [1, "a torn line tells no day: its log is rotated by the next row's"],
   "state/surfaces/attention.ts": [1, "the surface of the same records is told as failing"],
   "state/surfaces/durable.ts": [1, "what is no JSON is not whole: the caller sets it aside"],
   "web/assets.ts": [1, "the page says that its script was not bundled"],

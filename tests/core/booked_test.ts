@@ -17,7 +17,7 @@ import {
 import type { EngineEvent } from "../../core/events.ts";
 import type { VenueEvent } from "../../core/ports.ts";
 import type { Trade } from "../../core/types.ts";
-import { BTC, guard, holding, order, position, route, T0, trade } from "../fixtures.ts";
+import { BTC, freeze, guard, holding, order, position, route, T0, trade } from "../fixtures.ts";
 import { answers, asked, income, memoryWith, tick, told, traded } from "../fixtures_told.ts";
 
 const KEY = "BTCUSDT:LONG";
@@ -225,4 +225,12 @@ Deno.test("trades and income of before the engine's start are not its own: the l
   const { startUsd: _start, ...sums } = cash;
   assert.deepEqual(sums, { realizedUsd: 0, feesUsd: 0, fundingUsd: 0, transfersUsd: 0 });
   assert.deepEqual([booked[BTC]!.verifiedId, known.verifiedId], [2, 2]);
+});
+
+Deno.test("a trade of a symbol that is not listed at the moment is asked for until it is booked", () => {
+  const blind = tick(memoryWith(), traded({ id: 7 }), { isListed: false });
+  assert.equal(blind.memory.cash.feesUsd, 0, "its size says nothing");
+  assert.deepEqual(asked(blind.commands, "query_trades"), [0]);
+  const again = tick(freeze(blind.memory), [], { nowMs: T0 + 6 * SECOND });
+  assert.deepEqual(asked(again.commands, "query_trades"), [0], "and again, for it was not booked");
 });
