@@ -160,10 +160,20 @@ export async function tellEngine(
   try {
     await writeLine(talk, request);
     const answer = Answer.safeParse(json(await readLine(talk)));
-    return answer.success ? answer.data : { done: false, note: "the engine hung up" };
+    return answer.success ? answer.data : HUNG_UP;
+  } catch (error) {
+    if (isHungUp(error)) return HUNG_UP;
+    throw error;
   } finally {
     talk.close();
   }
+}
+
+const HUNG_UP: ControlAnswer = { done: false, note: "the engine hung up" };
+
+/** An engine that ends in the middle of a talk breaks it off, or resets it. */
+function isHungUp(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe;
 }
 
 async function readLine(talk: Deno.Conn): Promise<string> {

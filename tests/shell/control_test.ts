@@ -120,6 +120,21 @@ lane("who connects and says nothing neither stays for ever nor holds up the end"
     }),
 });
 
+lane("an engine that ends in the middle of a talk has hung up, and says nothing else", {
+  needs: NEEDS,
+  run: () =>
+    inTempDir(async (dir) => {
+      const path = `${dir}/control`;
+      const listener = Deno.listen({ transport: "unix", path });
+      const asked = tellEngine(path, ACK);
+      // Closed with something unread the talk is reset, as by a process that was killed.
+      const talk = await listener.accept();
+      talk.close();
+      assert.deepEqual(await asked, { done: false, note: "the engine hung up" });
+      listener.close();
+    }),
+});
+
 lane("what is carried out but not on disk is no success", {
   needs: NEEDS,
   run: () =>
