@@ -78,7 +78,7 @@ const LONG_FACTOR = 12;
 /** Faults every run has must span more than one tick. */
 const ALWAYS_MIN_MS = 120_000;
 /** A jump of the clock may swallow a span whole. */
-const ALWAYS_TIMES = 3;
+const ALWAYS_TIMES = 4;
 const WIDE_FACTOR = 40;
 
 /** The faults of one seed: spans of seconds to minutes, spread over the run. */
