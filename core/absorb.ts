@@ -17,7 +17,7 @@ import {
 } from "./booked.ts";
 import { addCash, askForIncome, hearIncome, hearIncomes, isBefore, tendIncome } from "./cash.ts";
 import { amend, closeAt, madeIn, rememberClose } from "./closes.ts";
-import { sortedEntries, sortedKeys, without } from "./dict.ts";
+import { keep, sortedEntries, sortedKeys, without } from "./dict.ts";
 import { bookFill, type Executed, type Origin } from "./exits/ledger.ts";
 import { owe, payOff } from "./exits/owed.ts";
 import { explainResult, proveResult, tellGaps } from "./exits/proof.ts";
@@ -52,9 +52,8 @@ import { change, putOrder, type Work } from "./work.ts";
 export function absorb(work: Work): void {
   if (work.seen.gap) askForEverything(work);
   for (const event of work.seen.events) hear(work, event);
-  for (const [ticker, booked] of sortedEntries(work.memory.booked)) {
-    if (isDue(booked, work.seen.nowMs)) askForTrades(work, ticker as Ticker);
-  }
+  const due = keep(work.memory.booked, (booked) => isDue(booked, work.seen.nowMs));
+  for (const ticker of sortedKeys(due)) askForTrades(work, ticker as Ticker);
   tendIncome(work);
   const { holdings } = work.memory;
   const { gaps, events } = tellGaps(work.memory.gaps, { holdings, nowMs: work.seen.nowMs });

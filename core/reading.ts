@@ -94,7 +94,7 @@ export function isStopMissing(seen: Observation, order: Order): boolean {
 export function isCloseMissing(seen: Observation, order: Order, heldLots: number): boolean {
   if (order.effect !== "close" || heldLots === 0) return false;
   const account = accountAfter(seen, order);
-  if (account === null) return isReadingFresh(seen) ? false : isLongSilent(seen, order);
+  if (account === null) return !isReadingFresh(seen) && isLongSilent(seen, order);
   if (account.openOrders.some(({ clientId }) => clientId === order.clientId)) return false;
   return (shownLeg(account, order)?.lots ?? 0) >= heldLots;
 }

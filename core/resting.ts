@@ -26,8 +26,8 @@ const APART_MS = MS_PER_SECOND;
 export function checkResting(work: Work): void {
   const { account, nowMs } = work.seen;
   if (account.kind === "failed" || !isReadingFresh(work.seen)) return;
-  noteSightings(work, account.value);
   const shown = new Set(account.value.openOrders.map(({ clientId }) => clientId));
+  noteSightings(work, account.value, shown);
   for (const [, order] of sortedEntries(work.memory.orders)) {
     const quiet = order.state === "open" && order.query === null && order.ackMs !== null &&
       account.value.atMs - order.ackMs > SHOW_UP_MS;
@@ -36,15 +36,23 @@ export function checkResting(work: Work): void {
 }
 
 /** Looks for the stops and targets that should rest. */
-function noteSightings(work: Work, account: Account): void {
+function noteSightings(
+  work: Work,
+  { positions, atMs }: Account,
+  shown: ReadonlySet<string>,
+): void {
   const { registry, orders, pulse } = work.memory;
   const sightings: Record<string, Sighting> = {};
+  const legs = new Set(positions.map(({ ticker, side }) => positionKey(ticker, side)));
   for (const [key, { stop, bridge, target }] of sortedEntries(registry)) {
-    const isOpen = account.positions.some(({ ticker, side }) => positionKey(ticker, side) === key);
     for (const wanted of [stop, bridge, target]) {
       const order = wanted === null ? undefined : orders[wanted.clientId];
       if (order === undefined) continue;
-      const sighting = look(order, pulse.sightings[order.clientId] ?? null, { account, isOpen });
+      const sighting = look(order, pulse.sightings[order.clientId] ?? null, {
+        isShown: shown.has(order.clientId),
+        isOpen: legs.has(key),
+        atMs,
+      });
       if (sighting !== null) sightings[order.clientId] = sighting;
     }
   }
@@ -53,13 +61,11 @@ function noteSightings(work: Work, account: Account): void {
 
 /** A leg that is not shown itself says nothing about its stop: it may just have been closed by it. */
 function look(
-  { clientId, ackMs }: Order,
+  { ackMs }: Order,
   before: Sighting | null,
-  { account: { openOrders, atMs }, isOpen }: { account: Account; isOpen: boolean },
+  { isShown, isOpen, atMs }: { isShown: boolean; isOpen: boolean; atMs: number },
 ): Sighting | null {
-  if (openOrders.some((order) => order.clientId === clientId)) {
-    return { seenMs: atMs, missedCount: 0, missedMs: null };
-  }
+  if (isShown) return { seenMs: atMs, missedCount: 0, missedMs: null };
   if (before === null && (ackMs === null || atMs - ackMs <= SHOW_UP_MS)) return null;
   const missedMs = before?.missedMs ?? null;
   if (!isOpen || (missedMs !== null && atMs - missedMs < APART_MS)) return before;
