@@ -11,7 +11,6 @@ import {
   counts,
   entriesOf,
   fraction,
-  isAccountKnown,
   iso,
   isoOrNull,
   isoTime,
@@ -20,6 +19,7 @@ import {
   seconds,
   side,
   symbol,
+  wasAccountRead,
 } from "./surface.ts";
 
 const RECENT_EXITS = 6;
@@ -71,7 +71,7 @@ export function exitPipeline(published: Published) {
     underwaterFrac: rules.loop.underwaterFrac,
   });
   const { lastExitTriggerMs } = counters;
-  const known = <T>(value: T) => isAccountKnown(published) ? value : null;
+  const known = <T>(value: T) => wasAccountRead(published) ? value : null;
   return {
     last_exit_scan_ts: isoOrNull(pulse.scanMs),
     last_exit_trigger_ts: isoOrNull(lastExitTriggerMs),

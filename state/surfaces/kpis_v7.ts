@@ -21,7 +21,6 @@ import {
   envelopeShape,
   exposureOf,
   fraction,
-  isAccountKnown,
   iso,
   isoOrNull,
   isoTime,
@@ -29,6 +28,7 @@ import {
   maybeTime,
   type Published,
   valueOf,
+  wasAccountRead,
 } from "./surface.ts";
 import { closesWindow, todayWindow, Window, windowOf } from "./window.ts";
 
@@ -244,7 +244,7 @@ function portfolioOf(published: Published) {
     net_pnl_today: netUsd(memory.dayCash),
     fees_today: memory.dayCash.feesUsd,
     funding_today: memory.dayCash.fundingUsd,
-    open_positions: isAccountKnown(published) ? Object.keys(memory.holdings).length : null,
+    open_positions: wasAccountRead(published) ? Object.keys(memory.holdings).length : null,
     win_rate_7d: week.hitRate,
     expectancy_48h: overall(published),
     loss_at_stops_usd: lossAtStops(published),
@@ -267,7 +267,7 @@ function overall({ memory }: Published): number | null {
  * before anybody knows what is held.
  */
 function lossAtStops(published: Published): number | null {
-  if (!isAccountKnown(published)) return null;
+  if (!wasAccountRead(published)) return null;
   let lossUsd = 0;
   for (const [key, holding] of entriesOf(published.memory.holdings)) {
     const value = valueOf(published, holding);

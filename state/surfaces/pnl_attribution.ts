@@ -26,12 +26,12 @@ import {
   entriesOf,
   envelopeShape,
   fraction,
-  isAccountKnown,
   iso,
   isoTime,
   maybe,
   type Published,
   valueOf,
+  wasAccountRead,
 } from "./surface.ts";
 import { closesWindow, Window } from "./window.ts";
 
@@ -143,7 +143,7 @@ export function projectPnlAttribution(published: Published) {
   const byTrade = (nameOf: (one: Labels) => string | null) =>
     rowsBy({ results, paid, open: rest }, nameOf);
   const all = rowOf({ results, paid: results, open });
-  const isKnown = isAccountKnown(published);
+  const isKnown = wasAccountRead(published);
   return {
     summary: {
       total_realized: all.realized_pnl,

@@ -13,7 +13,6 @@ import {
   count,
   entriesOf,
   envelopeShape,
-  isAccountKnown,
   iso,
   isoOrNull,
   isoTime,
@@ -24,6 +23,7 @@ import {
   side,
   symbol,
   valueOf,
+  wasAccountRead,
 } from "./surface.ts";
 
 const MARK_STALE_MS = 5 * MS_PER_SECOND;
@@ -221,7 +221,7 @@ export function projectPositionsLedger(published: Published) {
     [name, { tp: positive(tpPx), sl: positive(slPx) }] as const
   );
   const lists = reconciliationOf(published);
-  const known = (keys: readonly PositionKey[]) => isAccountKnown(published) ? [...keys] : null;
+  const known = (keys: readonly PositionKey[]) => wasAccountRead(published) ? [...keys] : null;
   return {
     updated_at: iso(memory.pulse.nowMs),
     entries,

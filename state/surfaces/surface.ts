@@ -182,7 +182,7 @@ const texts = new Map<number, string>();
 const TEXTS_MAX = 1_024;
 
 /** False until the exchange has been read once: an empty book says nothing then. */
-export function isAccountKnown({ memory, account }: Published): boolean {
+export function wasAccountRead({ memory, account }: Published): boolean {
   return account !== null || memory.pulse.accountMs !== null;
 }
 
